@@ -1,0 +1,357 @@
+/** The error taxonomy as data: one row per stable code. `docs/troubleshooting.md` has an entry for each of them. */
+import type { Fault, Layer } from './errors.ts';
+
+interface ErrorMeaning {
+  readonly layer: Layer;
+  readonly fault: Fault;
+  readonly retryable: boolean;
+  readonly hint: string;
+}
+
+const row = (layer: Layer, fault: Fault, retryable: boolean, hint: string): ErrorMeaning => ({
+  layer,
+  fault,
+  retryable,
+  hint,
+});
+
+export const ERROR_CODES = {
+  // Bytes that do not say what they should.
+  TRUNCATED: row(
+    'axdr',
+    'meter',
+    true,
+    'the bytes end too early: check the line, or that the whole message was captured',
+  ),
+  MALFORMED: row(
+    'axdr',
+    'meter',
+    false,
+    'the bytes do not follow the standard: keep a trace and compare with the meter manual',
+  ),
+  TRAILING_BYTES: row('axdr', 'meter', false, 'bytes are left over: the message may be cut wrongly or of another kind'),
+  LIMIT_EXCEEDED: row(
+    'axdr',
+    'meter',
+    false,
+    'the message is larger or deeper than any real meter sends: it is refused',
+  ),
+  UNSUPPORTED: row(
+    'xdlms',
+    'config',
+    false,
+    'this is not implemented here: see the list of supported services in docs',
+  ),
+  CHECKSUM_WRONG: row(
+    'hdlc',
+    'line',
+    true,
+    'the line disturbs the bytes: check wiring, termination, baud rate and parity',
+  ),
+
+  // The line.
+  LINE_CLOSED: row(
+    'transport',
+    'line',
+    true,
+    'the other side closed the connection: is another client connected to this meter?',
+  ),
+  LINE_REFUSED: row(
+    'transport',
+    'line',
+    true,
+    'nothing listens there: check host and port, and that the meter or converter is on',
+  ),
+  LINE_UNREACHABLE: row(
+    'transport',
+    'line',
+    true,
+    'the address cannot be reached: check the network and the host name',
+  ),
+  LINE_OPEN_TIMEOUT: row('transport', 'line', true, 'connecting took too long: check host, port and firewall'),
+  LINE_IO: row('transport', 'line', true, 'reading or writing the line failed: check the adapter and its cable'),
+  SERIAL_PORT_MISSING: row(
+    'transport',
+    'line',
+    true,
+    'the serial port does not exist: is the adapter plugged in? Prefer a path below /dev/serial/by-id',
+  ),
+  SERIAL_PORT_BUSY: row(
+    'transport',
+    'line',
+    true,
+    'another program holds the serial port: stop it, or take another port',
+  ),
+  SERIAL_PORT_DENIED: row(
+    'transport',
+    'config',
+    false,
+    'no permission for the serial port: add the user to the group dialout',
+  ),
+
+  // The link and the association.
+  METER_TIMEOUT: row(
+    'meter',
+    'meter',
+    true,
+    'the meter did not answer: check address, client SAP, baud rate and framing, and that it has power',
+  ),
+  METER_GARBAGE: row(
+    'meter',
+    'line',
+    true,
+    'something answers, but not in this framing: check framing (HDLC or wrapper), baud rate and parity',
+  ),
+  WRONG_FRAMING: row(
+    'meter',
+    'config',
+    false,
+    'the meter speaks another framing: try tcp:// for wrapper or tcp+hdlc:// for HDLC',
+  ),
+  LINK_REFUSED: row(
+    'hdlc',
+    'meter',
+    true,
+    'the meter answered DM: it is busy with another client, or does not accept these parameters',
+  ),
+  LINK_LOST: row('hdlc', 'meter', true, 'the meter dropped the link (DM or FRMR): it is opened anew'),
+  WRONG_ADDRESS: row(
+    'hdlc',
+    'config',
+    false,
+    'the answer carries other addresses: check --client, --server, --physical and --address-size',
+  ),
+  ASSOCIATION_REJECTED: row(
+    'acse',
+    'credentials',
+    false,
+    'the meter refused the association: check client SAP, authentication level and secret',
+  ),
+  AUTHENTICATION_FAILED: row(
+    'acse',
+    'credentials',
+    false,
+    'the password or key is wrong for this client SAP: check --secret and --auth',
+  ),
+  AUTHENTICATION_REQUIRED: row(
+    'acse',
+    'credentials',
+    false,
+    'the meter wants a higher authentication level: check --auth',
+  ),
+  CONTEXT_NOT_SUPPORTED: row(
+    'acse',
+    'config',
+    false,
+    'the meter wants another application context: check --referencing and --security',
+  ),
+  ASSOCIATION_LOST: row('acse', 'meter', true, 'the association is gone: it is made anew'),
+  SERVICE_NOT_GRANTED: row(
+    'xdlms',
+    'config',
+    false,
+    'the meter did not grant this service in the association: another client SAP may have it',
+  ),
+  PDU_TOO_SMALL: row('xdlms', 'meter', false, 'the request does not fit the PDU size that the meter granted'),
+
+  // Services.
+  EXCEPTION_RESPONSE: row(
+    'xdlms',
+    'meter',
+    false,
+    'the meter refused the service: check the authentication level and the security policy',
+  ),
+  INVOCATION_COUNTER_WRONG: row(
+    'security',
+    'meter',
+    true,
+    'the meter expects a higher invocation counter: it is read again and the association made anew',
+  ),
+  SERVICE_ERROR: row('xdlms', 'meter', false, 'the meter answered with a service error'),
+  UNEXPECTED_RESPONSE: row(
+    'xdlms',
+    'meter',
+    true,
+    'the answer does not belong to the request: the association is made anew',
+  ),
+  DATA_ACCESS_HARDWARE_FAULT: row('xdlms', 'meter', false, 'the meter reports a hardware fault for this object'),
+  DATA_ACCESS_TEMPORARY_FAILURE: row(
+    'xdlms',
+    'meter',
+    true,
+    'the meter cannot give this object just now: it is asked once more',
+  ),
+  DATA_ACCESS_READ_WRITE_DENIED: row(
+    'xdlms',
+    'credentials',
+    false,
+    'no right to this object, or a wrong authentication level: check --client and --auth',
+  ),
+  DATA_ACCESS_OBJECT_UNDEFINED: row(
+    'xdlms',
+    'config',
+    false,
+    'the meter has no such object: check the OBIS code with `scan`',
+  ),
+  DATA_ACCESS_OBJECT_CLASS_INCONSISTENT: row(
+    'xdlms',
+    'config',
+    false,
+    'the object has another class: check the class with `scan`',
+  ),
+  DATA_ACCESS_OBJECT_UNAVAILABLE: row('xdlms', 'meter', false, 'the object is not available in this meter'),
+  DATA_ACCESS_TYPE_UNMATCHED: row('xdlms', 'config', false, 'the value has another type than the object'),
+  DATA_ACCESS_SCOPE_VIOLATED: row('xdlms', 'credentials', false, 'the object is outside the scope of this association'),
+  DATA_ACCESS_DATA_BLOCK_UNAVAILABLE: row('xdlms', 'meter', true, 'the meter lost the block: the request is repeated'),
+  DATA_ACCESS_LONG_GET_ABORTED: row(
+    'xdlms',
+    'meter',
+    true,
+    'the meter broke off the block transfer: the request is repeated',
+  ),
+  DATA_ACCESS_NO_LONG_GET: row(
+    'xdlms',
+    'meter',
+    true,
+    'no block transfer is under way in the meter: the request is repeated',
+  ),
+  DATA_ACCESS_LONG_SET_ABORTED: row(
+    'xdlms',
+    'meter',
+    true,
+    'the meter broke off the block transfer: the request is repeated',
+  ),
+  DATA_ACCESS_NO_LONG_SET: row(
+    'xdlms',
+    'meter',
+    true,
+    'no block transfer is under way in the meter: the request is repeated',
+  ),
+  DATA_ACCESS_DATA_BLOCK_NUMBER_INVALID: row(
+    'xdlms',
+    'meter',
+    true,
+    'the meter expected another block number: the request is repeated',
+  ),
+  DATA_ACCESS_OTHER_REASON: row('xdlms', 'meter', false, 'the meter refuses this object without saying why'),
+
+  // Security.
+  SECURITY_UNSUPPORTED: row('security', 'config', false, 'this kind of protection is not supported here'),
+  DECRYPT_FAILED: row(
+    'security',
+    'credentials',
+    false,
+    'the keys or the system title do not fit these bytes: check the block cipher key, the authentication key and the system title',
+  ),
+  KEY_MISSING: row(
+    'security',
+    'credentials',
+    false,
+    'a key is needed for this: give the block cipher key and the authentication key',
+  ),
+
+  // What a person wrote.
+  USAGE: row('cli', 'config', false, 'see --help'),
+  INVALID_VALUE: row('config', 'config', false, 'correct the value; nothing was changed'),
+  INVALID_LINK: row(
+    'config',
+    'config',
+    false,
+    'a link is tcp://HOST:PORT, tcp+hdlc://HOST:PORT, udp://HOST:PORT, serial:///dev/... or serial+e:///dev/...',
+  ),
+  INVALID_POINT: row(
+    'config',
+    'config',
+    false,
+    'a point is written [CLASS:]OBIS[:ATTRIBUTE], for example 1.0.1.8.0.255 or 3:1-0:1.8.0:2',
+  ),
+  SECRET_UNREADABLE: row(
+    'config',
+    'config',
+    false,
+    'the file or environment variable that should hold the secret cannot be read',
+  ),
+  NOT_FOUND: row('config', 'config', false, 'there is nothing of that name: look with the list command'),
+  ALREADY_EXISTS: row('config', 'config', false, 'there is one of that name already: edit or remove it first'),
+  DUPLICATE_KEY: row(
+    'config',
+    'config',
+    false,
+    'one telemetry key may stand once per meter: give one of the two points another key',
+  ),
+  DUPLICATE_TOKEN: row(
+    'config',
+    'config',
+    false,
+    'this token is in use by another meter or connection: each token may have one MQTT session',
+  ),
+  NOT_INITIALISED: row('config', 'config', false, 'there is no configuration yet: run `dlms init`'),
+
+  // The database.
+  DATABASE_MISSING: row('store', 'config', false, 'there is no database there: run `dlms init`, or give --db'),
+  DATABASE_LOCKED: row(
+    'store',
+    'config',
+    true,
+    'another process holds the database for longer than allowed: see who with `fuser`',
+  ),
+  DATABASE_FULL: row(
+    'store',
+    'config',
+    true,
+    'the disk is full: free some space; readings are kept back until it can be written again',
+  ),
+  DATABASE_CORRUPT: row('store', 'internal', false, 'the database is damaged: restore the last backup'),
+  DATABASE_TOO_NEW: row(
+    'store',
+    'config',
+    false,
+    'the database was written by a newer version of this program: install that version',
+  ),
+  DATABASE_DENIED: row(
+    'store',
+    'config',
+    false,
+    'no permission for the database or its directory: check owner and mode',
+  ),
+  DATABASE_ERROR: row('store', 'internal', true, 'the database refused the operation'),
+  DAEMON_ALREADY_RUNNING: row(
+    'store',
+    'config',
+    false,
+    'another daemon works on this database: stop it first (systemctl stop dlms-multi-meter)',
+  ),
+  SEALING_KEY_WRONG: row(
+    'store',
+    'config',
+    false,
+    'the key file does not fit this database: put back the key file it was made with',
+  ),
+  SEALING_KEY_UNSAFE: row('store', 'config', false, 'the key file can be read by others: chmod 600 it'),
+
+  // ThingsBoard.
+  MQTT_UNREACHABLE: row(
+    'mqtt',
+    'server',
+    true,
+    'the broker cannot be reached: check URL, network and that ThingsBoard runs; readings are kept',
+  ),
+  MQTT_CREDENTIALS: row(
+    'mqtt',
+    'credentials',
+    false,
+    'ThingsBoard refuses the token: check it in the device credentials',
+  ),
+  MQTT_SERVER_UNAVAILABLE: row('mqtt', 'server', true, 'ThingsBoard is busy or starting: it is tried again later'),
+  MQTT_CONFLICT: row('mqtt', 'config', true, 'another client uses the same access token: find and stop it'),
+  MQTT_CLOSED: row('mqtt', 'server', true, 'the connection to the broker was closed: it is opened again'),
+  MQTT_ACK_TIMEOUT: row('mqtt', 'server', true, 'the broker did not acknowledge in time: the message is sent again'),
+  MQTT_REFUSED: row('mqtt', 'server', false, 'the server refused the message: it is set aside with the reason'),
+
+  // Ourselves.
+  INTERRUPTED: row('cli', 'config', true, 'stopped by a signal'),
+  STOPPING: row('daemon', 'internal', true, 'the daemon is stopping'),
+  INTERNAL: row('daemon', 'internal', false, 'a fault of this program: please report it with the log'),
+} as const satisfies Record<string, ErrorMeaning>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
