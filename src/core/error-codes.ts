@@ -308,6 +308,12 @@ export const ERROR_CODES = {
     false,
     'the database was written by a newer version of this program: install that version',
   ),
+  DATABASE_TOO_OLD: row(
+    'store',
+    'config',
+    false,
+    'the database is of an older version and was opened for reading only: start the daemon once, it brings it up to date',
+  ),
   DATABASE_DENIED: row(
     'store',
     'config',
@@ -326,6 +332,12 @@ export const ERROR_CODES = {
     'config',
     false,
     'the key file does not fit this database: put back the key file it was made with',
+  ),
+  SEALING_KEY_MISSING: row(
+    'store',
+    'config',
+    false,
+    'the key file is not there: put it back beside the database, or pass it as the credential dlms.key',
   ),
   SEALING_KEY_UNSAFE: row('store', 'config', false, 'the key file can be read by others: chmod 600 it'),
 

@@ -54,7 +54,11 @@ export class VirtualClock implements Clock {
     const timer = { due: this.time + Math.max(0, ms), order: this.sequence, callback };
     this.sequence += 1;
     this.timers.push(timer);
-    return { cancel: () => void (this.timers = this.timers.filter((other) => other !== timer)) };
+    return {
+      cancel: () => {
+        this.timers = this.timers.filter((other) => other !== timer);
+      },
+    };
   }
 
   /** Steps the wall clock without moving monotonic time, as an operator or NTP would. */

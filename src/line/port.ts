@@ -1,0 +1,59 @@
+/** One open transport, shared in turn by the meters of a line: opens on demand and routes what arrives to who attached last. */
+import { type BridgeError, fail } from '../core/errors.ts';
+import type { Wire, WireReceiver } from '../meter/channel.ts';
+import type { Transport } from '../transport/transport.ts';
+
+export class LinePort implements Wire {
+  private readonly transport: Transport;
+  private readonly onClosed: (reason: BridgeError) => void;
+  private receiver: WireReceiver | null = null;
+  private state: 'closed' | 'open' = 'closed';
+
+  /** `onClosed` hears when an open line breaks: every association over it is gone. */
+  constructor(transport: Transport, onClosed: (reason: BridgeError) => void) {
+    this.transport = transport;
+    this.onClosed = onClosed;
+  }
+
+  get isOpen(): boolean {
+    return this.state === 'open';
+  }
+
+  get description(): string {
+    return this.transport.description;
+  }
+
+  /** Throws LINE_* or SERIAL_PORT_*. */
+  async ensureOpen(): Promise<void> {
+    if (this.state === 'open') return;
+    await this.transport.open({
+      data: (bytes) => this.receiver?.data(bytes),
+      closed: (reason) => this.broken(reason),
+    });
+    this.state = 'open';
+  }
+
+  attach(receiver: WireReceiver): void {
+    this.receiver = receiver;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.state !== 'open') fail('LINE_CLOSED', `${this.transport.description} is closed`);
+    await this.transport.write(bytes);
+  }
+
+  async close(): Promise<void> {
+    this.state = 'closed';
+    this.receiver = null;
+    await this.transport.close();
+  }
+
+  private broken(reason: BridgeError): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    const { receiver } = this;
+    this.receiver = null;
+    this.onClosed(reason);
+    receiver?.closed(reason);
+  }
+}

@@ -1,0 +1,86 @@
+/** The typed client: reads any number of attributes in as few requests as PDU size and conformance allow. */
+import { asBridgeError, BridgeError } from '../core/errors.ts';
+import type { CosemObject } from '../dlms/cosem/object-list.ts';
+import { decodeObjectList } from '../dlms/cosem/object-list.ts';
+import type { AttributeReference, GetResult } from '../dlms/xdlms/apdu.ts';
+import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
+import type { MeterSession } from './session.ts';
+
+/** Octets of a GET.request-with-list before its items, and of one item without selective access (Green Book, get-request). */
+const LIST_HEADER = 4;
+const LIST_ITEM = 10;
+/** A count that any meter takes, where the PDU would allow thousands. */
+const LONGEST_LIST = 255;
+
+/** temporary-failure: worth one more try within the same cycle. */
+const TEMPORARY_FAILURE = 2;
+
+/**
+ * Reads the attributes and gives one result for each, in order. A refused attribute is a result, not an exception.
+ * Throws what ends the session: METER_TIMEOUT, LINE_*, LINK_LOST, ASSOCIATION_LOST and the like.
+ */
+export async function readAttributes(
+  session: MeterSession,
+  attributes: readonly AttributeReference[],
+): Promise<readonly GetResult[]> {
+  const results = await readOnce(session, attributes);
+  const again = results.flatMap((result, index) =>
+    'dataAccessResult' in result && result.dataAccessResult.code === TEMPORARY_FAILURE ? [index] : [],
+  );
+  if (again.length === 0) return results;
+  const retried = await readOnce(
+    session,
+    again.map((index) => attributes[index]!),
+  );
+  return results.map((result, index) => (again.includes(index) ? retried[again.indexOf(index)]! : result));
+}
+
+/** The association's object list (attribute 2 of the current association, 0.0.40.0.0.255). */
+export async function readObjectList(session: MeterSession): Promise<readonly CosemObject[]> {
+  const [result] = await readAttributes(session, [{ classId: 15, instanceId: '0.0.40.0.0.255', attributeId: 2 }]);
+  if (result === undefined || !('data' in result)) {
+    throw result === undefined
+      ? new BridgeError('UNEXPECTED_RESPONSE', 'no object list')
+      : dataAccessError(result.dataAccessResult.code, 'the object list');
+  }
+  return decodeObjectList(result.data);
+}
+
+async function readOnce(session: MeterSession, attributes: readonly AttributeReference[]): Promise<GetResult[]> {
+  const results: GetResult[] = [];
+  for (let at = 0; at < attributes.length; ) {
+    const portion = attributes.slice(at, at + portionLength(session));
+    results.push(...(await readPortion(session, portion)));
+    at += portion.length;
+  }
+  return results;
+}
+
+function portionLength(session: MeterSession): number {
+  if (!session.mayUseLists) return 1;
+  if (session.maxRequestPdu === 0) return LONGEST_LIST;
+  return Math.max(1, Math.min(LONGEST_LIST, Math.floor((session.maxRequestPdu - LIST_HEADER) / LIST_ITEM)));
+}
+
+async function readPortion(
+  session: MeterSession,
+  portion: readonly AttributeReference[],
+): Promise<readonly GetResult[]> {
+  if (portion.length > 1) {
+    try {
+      return await session.get(portion);
+    } catch (thrown) {
+      const error = asBridgeError(thrown);
+      // Granted, and refused all the same: this meter gets single GETs from now on. Anything else is not the list's fault.
+      if (!session.isAssociated || !isRefusal(error)) throw error;
+      session.listRefused = true;
+    }
+  }
+  const results: GetResult[] = [];
+  for (const attribute of portion) results.push(...(await session.get([attribute])));
+  return results;
+}
+
+function isRefusal({ code }: BridgeError): boolean {
+  return code === 'EXCEPTION_RESPONSE' || code === 'SERVICE_ERROR' || code.startsWith('DATA_ACCESS_');
+}

@@ -1,0 +1,246 @@
+/**
+ * Polls one meter: when point groups are due it submits one job to the meter's line, turns the answers into readings
+ * and commits them. The line is free again at the last received octet; the commit is awaited here, not there.
+ */
+import { randomUUID } from 'node:crypto';
+import { asBridgeError, type BridgeError } from '../core/errors.ts';
+import type { LineWorker } from '../line/worker.ts';
+import type { Knowledge } from '../meter/knowledge.ts';
+import { type PointReference, type PointsRead, readPoints } from '../meter/points.ts';
+import type { Reading } from '../reading/reading.ts';
+import { readingOf } from '../reading/reading-of.ts';
+import { type Clock, sleep, type Timer } from '../runtime/clock.ts';
+import type { EventBus } from '../runtime/events.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { delays, type RetryPolicy } from '../runtime/retry.ts';
+import type { CycleCommit, Writer } from '../store/local/types.ts';
+import { groupsDueAt, nextDueOfAny, phaseOf } from './schedule.ts';
+
+export interface PolledPoint extends PointReference {
+  readonly key: string;
+}
+
+export interface PolledGroup {
+  readonly groupId: number;
+  readonly intervalMs: number;
+  readonly points: readonly PolledPoint[];
+}
+
+export interface PolledMeter {
+  readonly id: number;
+  readonly name: string;
+  readonly groups: readonly PolledGroup[];
+  /** The connections that want this meter's readings. */
+  readonly connectionIds: readonly number[];
+}
+
+export interface PointFailure {
+  readonly key: string;
+  readonly error: BridgeError;
+}
+
+/** A cycle that committed at least one reading. */
+export interface CycleCommitted {
+  readonly meterId: number;
+  readonly cycleId: string;
+  readonly rowIds: readonly number[];
+  readonly readings: readonly Reading[];
+  readonly failures: readonly PointFailure[];
+  readonly createdAt: number;
+  /** From taking the line to the last received octet, milliseconds. */
+  readonly pollMs: number;
+  readonly roundTrips: number;
+}
+
+export interface CycleFailed {
+  readonly meterId: number;
+  readonly cycleId: string;
+  readonly error: BridgeError;
+  readonly failures: readonly PointFailure[];
+}
+
+export interface PollingEvents {
+  committed: CycleCommitted;
+  failed: CycleFailed;
+  /** Groups came due while the cycle before was still under way. */
+  late: { readonly meterId: number };
+}
+
+export interface PollerDependencies {
+  readonly line: Pick<LineWorker, 'submit' | 'isResting'>;
+  readonly knowledge: Knowledge;
+  readonly writer: Writer;
+  readonly clock: Clock;
+  readonly events: EventBus<PollingEvents>;
+  readonly log: Logger;
+}
+
+/** A commit that failed for now (full disk, locked database) is tried until it succeeds; the meter waits meanwhile. */
+const COMMIT_RETRY: RetryPolicy = {
+  shape: 'exponential',
+  base: 250,
+  max: 15_000,
+  attempts: Number.POSITIVE_INFINITY,
+  jitter: 'full',
+};
+
+/** A host clock that stepped back must not make a meter due again within this share of its interval. */
+const CLOSEST_DUES = 0.5;
+
+interface PolledCycle extends PointsRead {
+  readonly answeredAt: number;
+  readonly pollMs: number;
+  readonly roundTrips: number;
+}
+
+export class MeterPoller {
+  private readonly meter: PolledMeter;
+  private readonly deps: PollerDependencies;
+  private readonly phase: number;
+  private readonly stopping = new AbortController();
+  /** Groups that are due and not yet read: kept over a failure, so that a quarter-hourly group is made up for. */
+  private readonly due = new Set<PolledGroup>();
+  private lastDue = Number.NEGATIVE_INFINITY;
+  private timer: Timer | null = null;
+  private cycle: Promise<void> | null = null;
+
+  constructor(meter: PolledMeter, deps: PollerDependencies) {
+    this.meter = meter;
+    this.deps = deps;
+    this.phase = phaseOf(meter.id, Math.min(...meter.groups.map(({ intervalMs }) => intervalMs)));
+  }
+
+  start(): void {
+    if (this.meter.groups.length > 0) this.arm();
+  }
+
+  /** Ends the schedule; a cycle under way is committed first. */
+  async stop(): Promise<void> {
+    this.timer?.cancel();
+    this.timer = null;
+    this.stopping.abort();
+    await this.cycle;
+  }
+
+  private arm(): void {
+    const { clock } = this.deps;
+    const at = nextDueOfAny(this.meter.groups, this.phase, clock.now());
+    this.timer = clock.setTimer(at - clock.now(), () => this.onDue(at));
+  }
+
+  private onDue(at: number): void {
+    if (this.stopping.signal.aborted) return;
+    const { clock, line, events } = this.deps;
+    const groups = groupsDueAt(this.meter.groups, this.phase, at);
+    const shortest = Math.min(...groups.map(({ intervalMs }) => intervalMs));
+    if (clock.monotonic() - this.lastDue >= shortest * CLOSEST_DUES) {
+      this.lastDue = clock.monotonic();
+      for (const group of groups) this.due.add(group);
+    }
+    if (this.cycle !== null) events.emit('late', { meterId: this.meter.id });
+    else if (this.due.size > 0 && !line.isResting(this.meter.id)) this.beginCycle(at);
+    this.arm();
+  }
+
+  private beginCycle(due: number): void {
+    const groups = [...this.due];
+    this.due.clear();
+    this.cycle = this.runCycle(groups, due).finally(() => {
+      this.cycle = null;
+    });
+  }
+
+  private async runCycle(groups: readonly PolledGroup[], due: number): Promise<void> {
+    const { line, knowledge, clock, events, log } = this.deps;
+    const cycleId = randomUUID();
+    const points = groups.flatMap((group) => group.points);
+    let polled: PolledCycle;
+    try {
+      polled = await line.submit({
+        meterId: this.meter.id,
+        priority: 'poll',
+        due,
+        run: async (session) => {
+          const began = clock.monotonic();
+          const before = session.counts.roundTrips;
+          const read = await readPoints(session, points, knowledge);
+          const roundTrips = session.counts.roundTrips - before;
+          return { ...read, answeredAt: clock.now(), pollMs: clock.monotonic() - began, roundTrips };
+        },
+      });
+    } catch (thrown) {
+      for (const group of groups) this.due.add(group);
+      const error = asBridgeError(thrown);
+      if (error.code !== 'STOPPING') events.emit('failed', { meterId: this.meter.id, cycleId, error, failures: [] });
+      return;
+    }
+    const { readings, failures } = readingsOf(points, polled);
+    for (const { key, error } of failures) log.debug({ cycleId, key, code: error.code }, 'point not read');
+    await this.commit({ cycleId, polled, readings, failures });
+  }
+
+  private async commit(cycle: {
+    readonly cycleId: string;
+    readonly polled: PolledCycle;
+    readonly readings: readonly Reading[];
+    readonly failures: readonly PointFailure[];
+  }): Promise<void> {
+    const { events } = this.deps;
+    const { cycleId, polled, readings, failures } = cycle;
+    const { id: meterId, name, connectionIds } = this.meter;
+    try {
+      const createdAt = polled.answeredAt;
+      const rowIds = await this.commitUntilDone({
+        cycleId,
+        meterId,
+        device: name,
+        createdAt,
+        connectionIds,
+        readings,
+        learned: polled.learned,
+      });
+      const { pollMs, roundTrips } = polled;
+      const first = failures[0];
+      if (readings.length > 0) {
+        events.emit('committed', { meterId, cycleId, rowIds, readings, failures, createdAt, pollMs, roundTrips });
+      } else if (first !== undefined) {
+        events.emit('failed', { meterId, cycleId, error: first.error, failures });
+      }
+    } catch (thrown) {
+      events.emit('failed', { meterId, cycleId, error: asBridgeError(thrown), failures });
+    }
+  }
+
+  /** Tries again for as long as the trouble may pass; gives up only when the daemon stops. */
+  private async commitUntilDone(commit: CycleCommit): Promise<readonly number[]> {
+    const { writer, clock, log } = this.deps;
+    for (const delay of delays(COMMIT_RETRY)) {
+      try {
+        return await writer.commitCycle(commit);
+      } catch (thrown) {
+        const error = asBridgeError(thrown);
+        if (!error.retryable || this.stopping.signal.aborted) throw error;
+        log.error({ code: error.code, cycleId: commit.cycleId }, `readings cannot be stored yet: ${error.message}`);
+        await sleep(clock, delay, this.stopping.signal).catch(() => undefined);
+      }
+    }
+    return [];
+  }
+}
+
+function readingsOf(
+  points: readonly PolledPoint[],
+  { results, answeredAt }: PolledCycle,
+): { readings: Reading[]; failures: PointFailure[] } {
+  const readings: Reading[] = [];
+  const failures: PointFailure[] = [];
+  for (const [index, { data, scalerUnit, capturedAt, error }] of results.entries()) {
+    const { key, obis } = points[index]!;
+    if (error !== null) failures.push({ key, error });
+    else if (data !== null) {
+      const reading = readingOf({ key, obis, data, scalerUnit, ts: capturedAt ?? answeredAt });
+      if (reading !== null) readings.push(reading);
+    }
+  }
+  return { readings, failures };
+}
