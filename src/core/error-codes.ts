@@ -348,6 +348,18 @@ export const ERROR_CODES = {
     true,
     'the broker cannot be reached: check URL, network and that ThingsBoard runs; readings are kept',
   ),
+  MQTT_TLS: row(
+    'mqtt',
+    'config',
+    true,
+    'no trusted TLS connection to the broker: check the certificate, the host name in it, and --ca',
+  ),
+  MQTT_PROTOCOL_REFUSED: row(
+    'mqtt',
+    'config',
+    false,
+    'the server does not speak this version of MQTT: try --protocol 3.1.1',
+  ),
   MQTT_CREDENTIALS: row(
     'mqtt',
     'credentials',

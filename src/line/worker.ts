@@ -190,7 +190,7 @@ export class LineWorker {
     } catch (thrown) {
       const error = asBridgeError(thrown);
       // A standing association may have died unnoticed since the last job (inactivity time-out, rebooted modem).
-      if (stood && isStale(error)) {
+      if (stood && !slot.session.isAssociated && STALE_CODES.includes(error.code)) {
         this.options.log.debug({ meter: slot.meter.name, code: error.code }, 'association was stale, made anew');
         return await this.attempt(slot, job);
       }
@@ -250,6 +250,11 @@ export class LineWorker {
   }
 }
 
-function isStale(error: BridgeError): boolean {
-  return ['LINE_CLOSED', 'LINE_IO', 'LINK_LOST', 'ASSOCIATION_LOST'].includes(error.code);
-}
+/** What a meter or line answers when an association or connection died since it was last used. */
+const STALE_CODES: readonly string[] = [
+  'LINE_CLOSED',
+  'LINE_IO',
+  'LINK_LOST',
+  'ASSOCIATION_LOST',
+  'EXCEPTION_RESPONSE',
+];

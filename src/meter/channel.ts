@@ -4,7 +4,7 @@
  */
 import { toHex } from '../core/bytes.ts';
 import { BridgeError, fail } from '../core/errors.ts';
-import type { ClientLink, Discarded, LinkEvent, LinkOutput } from '../dlms/link.ts';
+import { type ClientLink, type Discarded, type LinkEvent, type LinkOutput, NOTHING } from '../dlms/link.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
@@ -70,6 +70,11 @@ export class MeterChannel implements WireReceiver {
   /** Sends one APDU and resolves with the meter's answer. Throws as `connect` does, and LINK_LOST. */
   exchange(apdu: Uint8Array): Promise<Uint8Array> {
     return this.run('apdu', () => this.options.link.send(apdu));
+  }
+
+  /** Waits for one more APDU without sending: what came last was not the answer. */
+  next(): Promise<Uint8Array> {
+    return this.run('apdu', () => NOTHING);
   }
 
   async disconnect(): Promise<void> {

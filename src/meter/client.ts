@@ -2,8 +2,8 @@
 import { asBridgeError, BridgeError } from '../core/errors.ts';
 import type { CosemObject } from '../dlms/cosem/object-list.ts';
 import { decodeObjectList } from '../dlms/cosem/object-list.ts';
-import type { AttributeReference, GetResult } from '../dlms/xdlms/apdu.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
+import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import type { MeterSession } from './session.ts';
 
 /** Octets of a GET.request-with-list before its items, and of one item without selective access (Green Book, get-request). */

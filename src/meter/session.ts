@@ -2,13 +2,13 @@
  * One meter's session: makes the association stand when it is needed, carries requests over it, and forgets it when
  * it is lost. A standing association costs nothing: `ensureAssociated` then returns at once.
  */
-import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
-import { AssociationClient, type AssociationStep } from '../dlms/association.ts';
+import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
+import { AssociationClient, type AssociationEvent, type AssociationStep } from '../dlms/association.ts';
 import { HdlcClientLink } from '../dlms/hdlc/client-link.ts';
 import type { ClientLink } from '../dlms/link.ts';
 import type { MeterSecrets, MeterSettings } from '../dlms/settings.ts';
 import { WrapperClientLink } from '../dlms/wrapper.ts';
-import type { AttributeReference, GetResult } from '../dlms/xdlms/apdu.ts';
+import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type ChannelCounts, MeterChannel, type Wire } from './channel.ts';
@@ -47,7 +47,9 @@ export class MeterSession {
   }
 
   get mayUseLists(): boolean {
-    return !this.listRefused && (this.association?.negotiated?.conformance.has('multiple-references') ?? false);
+    return (
+      !this.listRefused && (this.association?.negotiated?.conformance.bits.includes('multiple-references') ?? false)
+    );
   }
 
   /** Makes the association stand. Throws METER_*, LINK_*, LINE_*, ASSOCIATION_REJECTED, AUTHENTICATION_* and the like. */
@@ -60,9 +62,9 @@ export class MeterSession {
     try {
       await channel.connect();
       channel.confidential = true;
-      const { event } = association.receive(await channel.exchange(association.open()));
+      const event = await converse(association, channel, association.open());
       channel.confidential = false;
-      if (event?.kind !== 'associated') throw event?.kind === 'refused' ? event.error : unexpected(event?.kind);
+      if (event.kind !== 'associated') throw errorOf(event);
       log.debug({ maxPdu: event.negotiated.serverMaxReceivePduSize }, 'association stands');
     } catch (error) {
       await this.dropLink(channel, asBridgeError(error));
@@ -79,12 +81,9 @@ export class MeterSession {
     const { association, channel } = this;
     if (association === null || channel === null) return fail('ASSOCIATION_LOST', 'no association stands');
     try {
-      let step: AssociationStep = { send: association.get(attributes), event: null };
-      while (step.send !== null) step = association.receive(await channel.exchange(step.send));
-      if (step.event?.kind === 'answered') return step.event.results;
-      throw step.event?.kind === 'failed' || step.event?.kind === 'lost'
-        ? step.event.error
-        : unexpected(step.event?.kind);
+      const event = await converse(association, channel, association.get(attributes));
+      if (event.kind !== 'answered') throw errorOf(event);
+      return event.results;
     } catch (error) {
       if (association.state !== 'associated') this.forget();
       throw error;
@@ -99,7 +98,7 @@ export class MeterSession {
     this.forget();
     if (association === null || channel === null || association.state !== 'associated') return;
     try {
-      association.receive(await channel.exchange(association.release()));
+      await converse(association, channel, association.release());
       await channel.disconnect();
     } catch (error) {
       this.options.log.debug({ code: asBridgeError(error).code }, 'release was not answered');
@@ -138,6 +137,28 @@ export class MeterSession {
   }
 }
 
-function unexpected(kind: string | undefined): never {
-  return fail('UNEXPECTED_RESPONSE', `the meter answered with something else than asked for (${kind ?? 'nothing'})`);
+/** APDUs that answer nothing (notifications, answers to requests given up) are passed over, but not for ever. */
+const MOST_PASSED_OVER = 16;
+
+/** Sends, and goes on until the association says what came of it. */
+async function converse(
+  association: AssociationClient,
+  channel: MeterChannel,
+  first: Uint8Array,
+): Promise<AssociationEvent> {
+  let send: Uint8Array | null = first;
+  for (let passedOver = 0; passedOver <= MOST_PASSED_OVER; ) {
+    const step: AssociationStep = association.receive(
+      send === null ? await channel.next() : await channel.exchange(send),
+    );
+    if (step.event !== null && step.event.kind !== 'unsolicited') return step.event;
+    send = step.send;
+    if (send === null) passedOver += 1;
+  }
+  return fail('UNEXPECTED_RESPONSE', `the meter sent ${MOST_PASSED_OVER} APDUs that answer nothing`);
+}
+
+function errorOf(event: AssociationEvent): BridgeError {
+  if ('error' in event) return event.error;
+  return new BridgeError('UNEXPECTED_RESPONSE', `the meter answered something else than was asked (${event.kind})`);
 }

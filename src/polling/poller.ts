@@ -43,7 +43,8 @@ export interface PointFailure {
 export interface CycleCommitted {
   readonly meterId: number;
   readonly cycleId: string;
-  readonly rowIds: readonly number[];
+  /** The connections that each got a row with the readings. */
+  readonly connectionIds: readonly number[];
   readonly readings: readonly Reading[];
   readonly failures: readonly PointFailure[];
   readonly createdAt: number;
@@ -190,7 +191,7 @@ export class MeterPoller {
     const { id: meterId, name, connectionIds } = this.meter;
     try {
       const createdAt = polled.answeredAt;
-      const rowIds = await this.commitUntilDone({
+      await this.commitUntilDone({
         cycleId,
         meterId,
         device: name,
@@ -202,7 +203,16 @@ export class MeterPoller {
       const { pollMs, roundTrips } = polled;
       const first = failures[0];
       if (readings.length > 0) {
-        events.emit('committed', { meterId, cycleId, rowIds, readings, failures, createdAt, pollMs, roundTrips });
+        events.emit('committed', {
+          meterId,
+          cycleId,
+          connectionIds,
+          readings,
+          failures,
+          createdAt,
+          pollMs,
+          roundTrips,
+        });
       } else if (first !== undefined) {
         events.emit('failed', { meterId, cycleId, error: first.error, failures });
       }
@@ -212,11 +222,12 @@ export class MeterPoller {
   }
 
   /** Tries again for as long as the trouble may pass; gives up only when the daemon stops. */
-  private async commitUntilDone(commit: CycleCommit): Promise<readonly number[]> {
+  private async commitUntilDone(commit: CycleCommit): Promise<void> {
     const { writer, clock, log } = this.deps;
     for (const delay of delays(COMMIT_RETRY)) {
       try {
-        return await writer.commitCycle(commit);
+        await writer.commitCycle(commit);
+        return;
       } catch (thrown) {
         const error = asBridgeError(thrown);
         if (!error.retryable || this.stopping.signal.aborted) throw error;
@@ -224,7 +235,6 @@ export class MeterPoller {
         await sleep(clock, delay, this.stopping.signal).catch(() => undefined);
       }
     }
-    return [];
   }
 }
 

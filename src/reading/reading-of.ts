@@ -2,7 +2,7 @@
 import { type Decimal, decimalText, significantDigits } from '../core/decimal.ts';
 import { JsonDecimal, type JsonValue, writeJson } from '../core/json.ts';
 import type { Data } from '../dlms/axdr/data.ts';
-import { type CosemValue, valueOf } from '../dlms/cosem/data-value.ts';
+import { type CosemValue, valueOf as cosemValue } from '../dlms/cosem/data-value.ts';
 import type { ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
 import { unitSymbol } from '../dlms/cosem/units.ts';
 import type { Reading } from './reading.ts';
@@ -18,7 +18,7 @@ export interface Measured {
 
 /** The reading, or null where the meter gave no value (null-data, NaN). Arrays and structures become JSON text. */
 export function readingOf({ key, obis, data, scalerUnit, ts }: Measured): Reading | null {
-  const value = valueOf(data, { scaler: scalerUnit?.scaler ?? 0 });
+  const value = cosemValue(data, { scaler: scalerUnit?.scaler ?? 0 });
   if (value === null) return null;
   return {
     key,

@@ -1,0 +1,120 @@
+/** What every verb gets: where the database is, how to print, when to stop; and what every verb's end looks like. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import { asBridgeError, BridgeError, type ErrorReport } from '../core/errors.ts';
+import { type JsonValue, writeJson } from '../core/json.ts';
+import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../runtime/logger.ts';
+
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+export interface Context {
+  readonly databasePath: string;
+  readonly json: boolean;
+  readonly log: Logger;
+  /** Aborted by SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Prints the verb's one JSON document with --json, else the text. */
+  print(document: JsonValue, text: () => string): void;
+}
+
+export interface GlobalOptions {
+  readonly db?: string;
+  readonly json?: boolean;
+  readonly logLevel?: string;
+}
+
+/** The database: --db, DLMS_DB, the unit's state directory, the system's place, or ./data (CLI.md). */
+function databasePath(given: string | undefined): string {
+  const chosen = given ?? process.env.DLMS_DB;
+  if (chosen !== undefined && chosen !== '') return chosen;
+  const state = process.env.STATE_DIRECTORY;
+  if (state !== undefined && state !== '') return join(state.split(':')[0] ?? state, 'dlms.db');
+  const system = '/var/lib/dlms-multi-meter/dlms.db';
+  return existsSync(system) ? system : join('data', 'dlms.db');
+}
+
+function logLevel(text: string | undefined, fallback: LogLevel): LogLevel {
+  if (text === undefined) return fallback;
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level === undefined) throw new BridgeError('USAGE', `"${text}" is no log level: ${LOG_LEVELS.join(', ')}`);
+  return level;
+}
+
+/** Codes that say the input was wrong and nothing was done. */
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'USAGE',
+  'INVALID_VALUE',
+  'INVALID_LINK',
+  'INVALID_POINT',
+  'SECRET_UNREADABLE',
+  'DUPLICATE_KEY',
+  'DUPLICATE_TOKEN',
+  'ALREADY_EXISTS',
+  'NOT_FOUND',
+]);
+
+export function exitStatusOf(error: BridgeError): number {
+  if (error.code === 'INTERRUPTED') return EXIT.interrupted;
+  return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed;
+}
+
+export function printError(report: ErrorReport, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${writeJson({ error: { ...report } })}\n`);
+    return;
+  }
+  const colour = pc.createColors(process.stderr.isTTY);
+  process.stderr.write(
+    `${colour.red(`${report.code}:`)} ${report.message}\n  ${colour.dim(`fault: ${report.fault}; ${report.hint}`)}\n`,
+  );
+}
+
+export interface VerbOptions {
+  /** Default level of the log on stderr; verbs for people are quiet. */
+  readonly logLevel?: LogLevel;
+  /** The daemon logs to stdout, where journald reads priorities. */
+  readonly logTo?: 'stdout' | 'stderr';
+}
+
+/** Makes a commander action of a verb: context in, exit status out, errors printed as CLI.md promises. */
+export function verb(
+  run: (context: Context, command: Command) => Promise<number | undefined> | number | undefined,
+  options: VerbOptions = {},
+): (...parameters: unknown[]) => Promise<void> {
+  return async (...parameters) => {
+    const command = parameters.at(-1) as Command;
+    const globals = command.optsWithGlobals<GlobalOptions>();
+    const json = globals.json === true;
+    const stop = new AbortController();
+    const interrupt = (): void => stop.abort(new BridgeError('INTERRUPTED', 'stopped by a signal'));
+    process.once('SIGINT', interrupt);
+    process.once('SIGTERM', interrupt);
+    try {
+      const destination = options.logTo === 'stdout' && !json ? process.stdout : process.stderr;
+      const log = createLogger({
+        level: logLevel(globals.logLevel, options.logLevel ?? 'warn'),
+        destination,
+        journal: process.env.JOURNAL_STREAM !== undefined,
+      });
+      const print = (document: JsonValue, text: () => string): void => {
+        process.stdout.write(json ? `${writeJson(document)}\n` : ensureNewline(text()));
+      };
+      process.exitCode =
+        (await run({ databasePath: databasePath(globals.db), json, log, signal: stop.signal, print }, command)) ??
+        EXIT.done;
+    } catch (thrown) {
+      const error = asBridgeError(thrown);
+      printError(error.report(), json);
+      process.exitCode = exitStatusOf(error);
+    } finally {
+      process.off('SIGINT', interrupt);
+      process.off('SIGTERM', interrupt);
+    }
+  };
+}
+
+function ensureNewline(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}

@@ -1,0 +1,94 @@
+/** What people write on the command line, as values: secrets, points, numbers. */
+import { readFileSync } from 'node:fs';
+import { fromHex } from '../core/bytes.ts';
+import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
+import { parseObis } from '../dlms/axdr/obis.ts';
+import type { PointReference } from '../meter/points.ts';
+
+/** `TEXT`, `hex:..`, `file:PATH` or `env:NAME`, as octets. Throws SECRET_UNREADABLE; the secret is in no message. */
+export function parseSecret(text: string): Uint8Array {
+  if (text.startsWith('hex:')) {
+    try {
+      return fromHex(text.slice(4));
+    } catch {
+      return fail('INVALID_VALUE', 'the secret after hex: is no hex');
+    }
+  }
+  return new TextEncoder().encode(parseSecretText(text));
+}
+
+/** The same for a secret that is text, such as a token. */
+export function parseSecretText(text: string): string {
+  if (text.startsWith('env:')) {
+    const name = text.slice(4);
+    return process.env[name] ?? fail('SECRET_UNREADABLE', `the environment variable ${name} is not set`);
+  }
+  if (text.startsWith('file:')) {
+    try {
+      return readFileSync(text.slice(5), 'utf8').replace(/\r?\n$/, '');
+    } catch (cause) {
+      throw new BridgeError('SECRET_UNREADABLE', `${text.slice(5)} cannot be read`, { cause });
+    }
+  }
+  return text;
+}
+
+/** `[CLASS:]OBIS[:ATTRIBUTE]`; the OBIS code may itself be written with a colon (`1-0:1.8.0`). Throws INVALID_POINT. */
+export function parsePoint(text: string): PointReference {
+  const match = /^(?:(\d{1,5}):(?=.*\.))?(\d+-\d+:[\d.*]+|[\d.]+)(?::(\d{1,3}))?$/.exec(text.trim());
+  if (match === null) return fail('INVALID_POINT', `"${text}" is no point`);
+  const [, classText, obisText, attributeText] = match;
+  const classId = classText === undefined ? null : Number(classText);
+  const attribute = attributeText === undefined ? 2 : Number(attributeText);
+  if ((classId !== null && classId > 0xffff) || attribute > 127 || attribute < 1) {
+    fail('INVALID_POINT', `"${text}": a class is 0 to 65535, an attribute 1 to 127`);
+  }
+  try {
+    return { classId, obis: parseObis(obisText ?? ''), attribute };
+  } catch (cause) {
+    throw new BridgeError('INVALID_POINT', `"${text}": ${asBridgeError(cause).message}`, { cause });
+  }
+}
+
+/** `POINT=key,POINT=key`. Throws INVALID_POINT. */
+export function parseKeyedPoints(text: string): { readonly point: PointReference; readonly key: string }[] {
+  return text
+    .split(',')
+    .filter((part) => part.trim() !== '')
+    .map((part) => {
+      const at = part.indexOf('=');
+      const key = at < 0 ? '' : part.slice(at + 1).trim();
+      if (key === '')
+        fail('INVALID_POINT', `"${part}" has no telemetry key`, {
+          hint: 'write POINT=key, for example 1.0.1.8.0.255=activeEnergyImport',
+        });
+      if (key.length > 255)
+        fail(
+          'INVALID_POINT',
+          `the telemetry key of "${part.slice(0, at)}" is longer than ThingsBoard's 255 characters`,
+        );
+      return { point: parsePoint(part.slice(0, at)), key };
+    });
+}
+
+/** A whole number within limits. Throws USAGE naming the flag. */
+export function parseWhole(flag: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max))
+    fail('USAGE', `${flag} takes a whole number from ${min} to ${max}, not "${text}"`);
+  return value;
+}
+
+/** Seconds, decimals allowed, as milliseconds. Throws USAGE. */
+export function parseSeconds(flag: string, text: string, min = 0.1, max = 31_536_000): number {
+  const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) fail('USAGE', `${flag} takes ${min} to ${max} seconds, not "${text}"`);
+  return Math.round(value * 1000);
+}
+
+/** One of a few words. Throws USAGE. */
+export function parseChoice<T extends string>(flag: string, text: string, choices: readonly T[]): T {
+  return (
+    choices.find((choice) => choice === text) ?? fail('USAGE', `${flag} takes ${choices.join(' | ')}, not "${text}"`)
+  );
+}

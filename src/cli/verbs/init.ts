@@ -1,0 +1,87 @@
+/** `init`: database, sealing key and the first ThingsBoard target. */
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { fail } from '../../core/errors.ts';
+import { type Database, initDatabase } from '../../store/database.ts';
+import { loadFleet } from '../../store/fleet/load.ts';
+import { addTarget } from '../../store/fleet/targets.ts';
+import type { Fleet, NewTarget } from '../../store/fleet/types.ts';
+import { type Context, verb } from '../context.ts';
+import { addTargetFlags, type TargetFlags, targetFromFlags } from '../target-flags.ts';
+
+interface InitFlags extends TargetFlags {
+  readonly name: string;
+  readonly yes?: boolean;
+}
+
+export function registerInit(program: Command): void {
+  addTargetFlags(
+    program.command('init').description('create the database and its key, and name the ThingsBoard to publish to'),
+  )
+    .option('--name <name>', 'name of the target', 'thingsboard')
+    .option('--yes', 'ask nothing')
+    .action(verb(init));
+}
+
+async function init(context: Context, command: Command): Promise<undefined> {
+  const flags = await completed(command.opts<InitFlags>());
+  const target = targetFromFlags(flags.name, flags);
+  const database = initDatabase(context.databasePath);
+  try {
+    const done = alreadyThere(loadFleet(database), target) ? 'unchanged' : added(database, target);
+    context.print(
+      {
+        database: database.path,
+        target: { name: target.name, url: target.url, mode: target.mode, protocol: target.protocol },
+        result: done,
+      },
+      () =>
+        `Database ${database.path} is ready, publishing to ${target.url} (${target.mode} mode).\n` +
+        'Next: dlms meter add NAME LINK --points ..., then dlms run',
+    );
+  } finally {
+    database.close();
+  }
+  return undefined;
+}
+
+function added(database: Database, target: NewTarget): 'created' {
+  addTarget(database, target);
+  return 'created';
+}
+
+/** The same call again changes nothing; another target of that name is a mistake that `addTarget` names. */
+function alreadyThere({ targets, connections }: Fleet, wanted: NewTarget): boolean {
+  return targets.some(
+    (target) =>
+      target.name === wanted.name &&
+      target.url === new URL(wanted.url).href.replace(/\/$/, '') &&
+      target.mode === wanted.mode &&
+      target.protocol === wanted.protocol &&
+      connections.some(
+        ({ targetId, meterId, token }) => targetId === target.id && meterId === null && token === wanted.token,
+      ),
+  );
+}
+
+/** Asks on a terminal for what the flags leave open. */
+async function completed(flags: InitFlags): Promise<InitFlags> {
+  if (flags.url !== undefined && flags.token !== undefined) return flags;
+  if (flags.yes || !process.stdin.isTTY) {
+    return fail('USAGE', `init needs ${flags.url === undefined ? '--url' : '--token'}`, {
+      hint: 'dlms init --url mqtt://HOST:1883 --token TOKEN --mode gateway --yes',
+    });
+  }
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const url =
+      flags.url ?? ((await prompt.question('ThingsBoard URL [mqtt://127.0.0.1:1883]: ')) || 'mqtt://127.0.0.1:1883');
+    const mode =
+      flags.mode ??
+      ((await prompt.question('gateway (one token for all meters) or device (one each) [gateway]: ')) || 'gateway');
+    const token = flags.token ?? (await prompt.question(`Access token of the ${mode}: `));
+    return { ...flags, url, mode, token };
+  } finally {
+    prompt.close();
+  }
+}

@@ -1,0 +1,217 @@
+/** `status` and `outbox`: what the daemon is doing, from the database alone, with or without a daemon. */
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import type { JsonValue } from '../../core/json.ts';
+import type { ConnectionStatus } from '../../daemon/publisher-set.ts';
+import type { DaemonStatus, MeterStatus } from '../../daemon/status-board.ts';
+import type { LineSnapshot } from '../../line/worker.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { daemonRuns } from '../../store/daemon-lock.ts';
+import { type Database, openDatabase } from '../../store/database.ts';
+import { loadFleet } from '../../store/fleet/load.ts';
+import type { Fleet } from '../../store/fleet/types.ts';
+import { createOutboxReader } from '../../store/local/outbox-reader.ts';
+import { loadStatus, type StoredStatus } from '../../store/local/status.ts';
+import type { OutboxDepth } from '../../store/local/types.ts';
+import { type Context, verb } from '../context.ts';
+import { age, table } from '../table.ts';
+
+export function registerStatus(program: Command): void {
+  program.command('status').description('what the daemon is doing').action(verb(status));
+  program.command('outbox').description('readings that wait for delivery').action(verb(outbox));
+}
+
+function readOnly<T>(context: Context, action: (database: Database) => T): T {
+  const database = openDatabase(context.databasePath, { readonly: true });
+  try {
+    return action(database);
+  } finally {
+    database.close();
+  }
+}
+
+function isoOf(ms: number | null | undefined): string | null {
+  return ms === null || ms === undefined ? null : new Date(ms).toISOString();
+}
+
+/** The stored JSON of a subject; undefined before the daemon first wrote it. */
+function of<T>(stored: ReadonlyMap<string, StoredStatus>, subject: string): T | undefined {
+  const entry = stored.get(subject);
+  return entry === undefined ? undefined : (JSON.parse(entry.json) as T);
+}
+
+function status(context: Context): undefined {
+  const running = daemonRuns(context.databasePath);
+  const { fleet, stored, depth } = readOnly(context, (database) => ({
+    fleet: loadFleet(database),
+    stored: loadStatus(database),
+    depth: createOutboxReader(database).depth(),
+  }));
+  const report = {
+    daemon: daemonReport(running, stored),
+    meters: metersReport(fleet, stored),
+    lines: linesReport(fleet, stored),
+    targets: targetsReport(fleet, stored),
+    outbox: outboxReport(depth),
+  };
+  context.print(report as unknown as JsonValue, () => text(report));
+  return undefined;
+}
+
+function daemonReport(running: boolean, stored: ReadonlyMap<string, StoredStatus>) {
+  const daemon = of<DaemonStatus>(stored, 'daemon');
+  return {
+    running,
+    pid: running ? (daemon?.pid ?? null) : null,
+    startedAt: isoOf(daemon?.startedAt),
+    updatedAt: isoOf(stored.get('daemon')?.updatedAt),
+    cycles: daemon?.cycles ?? 0,
+    readings: daemon?.readings ?? 0,
+    messages: daemon?.messages ?? 0,
+    publishRate: daemon?.publishRate ?? null,
+    late: daemon?.late ?? 0,
+    errors: daemon?.errors ?? 0,
+    avgPollMs: daemon?.avgPollMs ?? null,
+    p95PollMs: daemon?.p95PollMs ?? null,
+    p99PollMs: daemon?.p99PollMs ?? null,
+  };
+}
+
+function metersReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
+  return fleet.meters.map((meter) => {
+    const known = of<MeterStatus>(stored, `meter:${meter.id}`);
+    return {
+      name: meter.name,
+      state: meter.enabled ? (known?.state ?? 'waiting') : 'disabled',
+      line: fleet.lines.find(({ id }) => id === meter.lineId)?.link ?? null,
+      lastReading: isoOf(known?.lastReadingAt),
+      lastCycleMs: known?.lastCycleMs ?? null,
+      roundTrips: known?.roundTrips ?? null,
+      cycles: known?.cycles ?? 0,
+      failures: known?.failures ?? 0,
+      late: known?.late ?? 0,
+      error: known?.error ?? null,
+      pointErrors: known?.pointErrors ?? [],
+      values: known?.values ?? {},
+    };
+  });
+}
+
+function linesReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
+  return fleet.lines.map(({ id, link }) => {
+    const known = of<LineSnapshot>(stored, `line:${id}`);
+    return {
+      line: link,
+      status: known?.status ?? 'idle',
+      queued: known?.queued ?? 0,
+      completed: known?.completed ?? 0,
+      failed: known?.failed ?? 0,
+      avgMs: known?.avgMs ?? 0,
+      lastSeen: isoOf(known?.lastSeen),
+    };
+  });
+}
+
+function targetsReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
+  return fleet.targets.map((target) => ({
+    name: target.name,
+    url: target.url,
+    mode: target.mode,
+    protocol: target.protocol,
+    connections: fleet.connections
+      .filter(({ targetId }) => targetId === target.id)
+      .map((connection) => {
+        const known = of<ConnectionStatus>(stored, `connection:${connection.id}`);
+        return {
+          meter: fleet.meters.find(({ id }) => id === connection.meterId)?.name ?? null,
+          retired: connection.retired,
+          state: known?.state ?? 'disconnected',
+          clientId: known?.clientId ?? null,
+          conflict: known?.conflict ?? false,
+          messages: known?.messages ?? 0,
+          rows: known?.rows ?? 0,
+          pending: known?.pending ?? 0,
+          connectedSince: isoOf(known?.connectedSince),
+          error: known?.lastError ?? null,
+        };
+      }),
+  }));
+}
+
+function outboxReport({ rows, oldest, bytes, quarantined }: OutboxDepth) {
+  return { rows, oldest: isoOf(oldest), bytes, quarantined };
+}
+
+function outbox(context: Context): undefined {
+  const report = outboxReport(readOnly(context, (database) => createOutboxReader(database).depth()));
+  context.print(report, () => outboxText(report));
+  return undefined;
+}
+
+function outboxText({ rows, oldest, bytes, quarantined }: ReturnType<typeof outboxReport>): string {
+  const waiting = rows === 0 ? 'Outbox empty' : `Outbox: ${rows} rows, ${bytes} octets, oldest of ${oldest}`;
+  return quarantined === 0 ? `${waiting}.` : `${waiting}; ${quarantined} rows quarantined.`;
+}
+
+interface Report {
+  readonly daemon: ReturnType<typeof daemonReport>;
+  readonly meters: ReturnType<typeof metersReport>;
+  readonly lines: ReturnType<typeof linesReport>;
+  readonly targets: ReturnType<typeof targetsReport>;
+  readonly outbox: ReturnType<typeof outboxReport>;
+}
+
+function text({ daemon, meters, lines, targets, outbox }: Report): string {
+  const colour = pc.createColors(process.stdout.isTTY === true);
+  const now = systemClock.now();
+  const ageOf = (iso: string | null): string => age(iso === null ? null : Date.parse(iso), now);
+  const rate = daemon.publishRate === null ? '-' : `${(daemon.publishRate * 100).toFixed(1)}%`;
+  const head = daemon.running
+    ? colour.green(`Daemon runs (pid ${daemon.pid}), figures of ${ageOf(daemon.updatedAt)}`)
+    : colour.yellow(`No daemon runs; figures of ${ageOf(daemon.updatedAt)}`);
+  return [
+    head,
+    `Cycles: ${daemon.cycles} | MQTT: ${daemon.messages} msgs (${rate}) | late ${daemon.late} | errors ${daemon.errors}`,
+    '',
+    table(
+      ['METER', 'STATE', 'LAST READING', 'CYCLES', 'FAILED', 'ERROR'],
+      meters.map((meter) => [
+        meter.name,
+        meter.state === 'error' ? colour.red(meter.state) : meter.state,
+        ageOf(meter.lastReading),
+        String(meter.cycles),
+        String(meter.failures),
+        [meter.error?.code, ...meter.pointErrors.map(({ key, code }) => `${key}: ${code}`)].filter(Boolean).join(', '),
+      ]),
+    ),
+    '',
+    table(
+      ['LINE', 'STATUS', 'QUEUED', 'DONE', 'FAILED', 'AVG'],
+      lines.map((line) => [
+        line.line,
+        line.status,
+        String(line.queued),
+        String(line.completed),
+        String(line.failed),
+        `${line.avgMs} ms`,
+      ]),
+    ),
+    '',
+    table(
+      ['TARGET', 'CONNECTION', 'STATE', 'CLIENT ID', 'ROWS', 'WAITING', 'ERROR'],
+      targets.flatMap(({ name, connections }) =>
+        connections.map((connection) => [
+          name,
+          connection.meter ?? (connection.retired ? 'retired' : 'bridge'),
+          connection.conflict ? colour.red('CONFLICT') : connection.state,
+          connection.clientId ?? '-',
+          String(connection.rows),
+          String(connection.pending),
+          connection.state === 'connected' ? '' : (connection.error?.code ?? ''),
+        ]),
+      ),
+    ),
+    '',
+    outboxText(outbox),
+  ].join('\n');
+}

@@ -1,0 +1,168 @@
+/**
+ * The daemon: composes store, lines, pollers and publishers, follows the configuration, tells how it is doing, and
+ * stops within bounds. From a cycle's commit on nothing can lose its readings; everything before is asked again.
+ */
+import { asBridgeError } from '../core/errors.ts';
+import type { PollingEvents } from '../polling/poller.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import { EventBus } from '../runtime/events.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { acquireDaemonLock, type DaemonLock } from '../store/daemon-lock.ts';
+import { DAEMON_BUSY_MS, type Database, openDatabase } from '../store/database.ts';
+import { loadFleet } from '../store/fleet/load.ts';
+import { revision } from '../store/fleet/revision.ts';
+import { createOutboxReader } from '../store/local/outbox-reader.ts';
+import type { OutboxDepth, OutboxReader, StatusEntry, Writer } from '../store/local/types.ts';
+import { openWriter } from '../store/local/writer.ts';
+import type { ThingsBoardEvents } from '../thingsboard/events.ts';
+import { FleetRunner } from './fleet-runner.ts';
+import { logEvents, logSummary } from './log-events.ts';
+import { PublisherSet } from './publisher-set.ts';
+import { StatusBoard } from './status-board.ts';
+
+export interface DaemonOptions {
+  readonly databasePath: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** False runs the writer in this thread: under a test runner that cannot load the worker. */
+  readonly writerThread?: boolean;
+}
+
+export interface DaemonFigures {
+  readonly cycles: number;
+  readonly readings: number;
+  /** Messages with their PUBACK. */
+  readonly messages: number;
+  /** 0 to 1; null while no cycle counts yet. */
+  readonly publishRate: number | null;
+}
+
+/** How often the configuration is looked at, the status saved, and the figures logged, milliseconds. */
+const REVISION_EVERY_MS = 1000;
+const STATUS_EVERY_MS = 2000;
+const SUMMARY_EVERY_MS = 60_000;
+/** How long delivering what is left may take when the daemon stops. */
+const DRAIN_MS = 30_000;
+
+export class Daemon {
+  readonly polling: EventBus<PollingEvents>;
+  readonly thingsboard: EventBus<ThingsBoardEvents>;
+  readonly board: StatusBoard;
+  private readonly options: DaemonOptions;
+  private readonly lock: DaemonLock;
+  private readonly database: Database;
+  private readonly writer: Writer;
+  private readonly outbox: OutboxReader;
+  private readonly fleet: FleetRunner;
+  private readonly publishers: PublisherSet;
+  private readonly stopping = new AbortController();
+  private readonly loops: Promise<void>[] = [];
+  private revision = -1;
+
+  /** Throws DAEMON_ALREADY_RUNNING, DATABASE_*, NOT_INITIALISED, SEALING_KEY_*. Starts with the broker and all meters away. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const lock = acquireDaemonLock(options.databasePath);
+    try {
+      const { clock, log, writerThread: thread = true } = options;
+      const writer = await openWriter(options.databasePath, { thread, clock, logger: log });
+      const database = openDatabase(options.databasePath, { readonly: true, busyTimeoutMs: DAEMON_BUSY_MS });
+      const daemon = new Daemon(options, lock, database, writer);
+      await daemon.applyConfiguration();
+      daemon.loops.push(
+        daemon.every(REVISION_EVERY_MS, () => daemon.followConfiguration()),
+        daemon.every(STATUS_EVERY_MS, () => daemon.saveStatus()),
+        daemon.every(SUMMARY_EVERY_MS, () => daemon.summarise()),
+      );
+      return daemon;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(options: DaemonOptions, lock: DaemonLock, database: Database, writer: Writer) {
+    const { clock, log } = options;
+    const onListenerError = (error: unknown): void =>
+      log.error({ err: asBridgeError(error).message }, 'listener failed');
+    this.options = options;
+    this.lock = lock;
+    this.database = database;
+    this.writer = writer;
+    this.outbox = createOutboxReader(database);
+    this.polling = new EventBus<PollingEvents>(onListenerError);
+    this.thingsboard = new EventBus<ThingsBoardEvents>(onListenerError);
+    this.board = new StatusBoard(clock, this.polling, this.thingsboard);
+    this.fleet = new FleetRunner({ database, writer, clock, events: this.polling, log });
+    this.publishers = new PublisherSet({ outbox: this.outbox, writer, clock, logger: log, events: this.thingsboard });
+    this.polling.on('committed', ({ connectionIds }) => this.publishers.notify(connectionIds));
+    logEvents(this.polling, this.thingsboard, log);
+  }
+
+  figures(): DaemonFigures {
+    return { ...this.board.figures(), messages: this.messages() };
+  }
+
+  outboxDepth(): OutboxDepth {
+    return this.outbox.depth();
+  }
+
+  /** Stops polling, delivers what is left within 30 s, and ends. Returns whether the outbox is empty. */
+  async stop(): Promise<boolean> {
+    this.stopping.abort();
+    await this.fleet.stop();
+    const drained = await this.publishers.drain(DRAIN_MS);
+    await this.publishers.stop();
+    await Promise.all(this.loops);
+    await this.saveStatus();
+    this.summarise();
+    await this.writer.close();
+    this.database.close();
+    this.lock.release();
+    return drained;
+  }
+
+  private messages(): number {
+    return [...this.publishers.statuses().values()].reduce((sum, { messages }) => sum + messages, 0);
+  }
+
+  private async applyConfiguration(): Promise<void> {
+    const fleet = loadFleet(this.database);
+    this.revision = fleet.revision;
+    await this.publishers.apply(fleet);
+    await this.fleet.apply(fleet);
+    this.options.log.info({ revision: fleet.revision, meters: fleet.meters.length }, 'configuration applied');
+  }
+
+  private async followConfiguration(): Promise<void> {
+    if (revision(this.database) !== this.revision) await this.applyConfiguration();
+  }
+
+  private async saveStatus(): Promise<void> {
+    const entries: StatusEntry[] = this.board.takeChangedMeters();
+    entries.push({ subject: 'daemon', json: JSON.stringify(this.board.daemon(this.messages())) });
+    for (const [id, line] of this.fleet.activeLines)
+      entries.push({ subject: `line:${id}`, json: JSON.stringify(line.snapshot()) });
+    for (const [id, status] of this.publishers.statuses())
+      entries.push({ subject: `connection:${id}`, json: JSON.stringify(status) });
+    await this.writer.saveStatus(entries);
+  }
+
+  private summarise(): void {
+    logSummary(this.options.log, this.figures());
+  }
+
+  /** Does something again and again until the daemon stops; a failure is logged and the next turn tries again. */
+  private async every(ms: number, action: () => Promise<void> | void): Promise<void> {
+    const { clock, log } = this.options;
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      try {
+        await sleep(clock, ms, signal);
+        await action();
+      } catch (thrown) {
+        const error = asBridgeError(thrown);
+        if (error.code !== 'STOPPING') log.error({ code: error.code }, error.message);
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/** One publisher for each connection of the fleet, following the configuration. */
+import type { BridgeError } from '../core/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { EventBus } from '../runtime/events.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Fleet } from '../store/fleet/types.ts';
+import type { OutboxReader, Writer } from '../store/local/types.ts';
+import type { ThingsBoardEvents } from '../thingsboard/events.ts';
+import { type Publisher, type PublisherStatistics, startPublisher } from '../thingsboard/publisher.ts';
+
+export interface PublisherSetDependencies {
+  readonly outbox: OutboxReader;
+  readonly writer: Writer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: EventBus<ThingsBoardEvents>;
+}
+
+/** JSON of subject `connection:ID`. */
+export type ConnectionStatus = PublisherStatistics & { readonly conflict: boolean };
+
+/** A session that stood this long after a takeover shows that the rival is gone. */
+const CONFLICT_OVER_MS = 60_000;
+
+export class PublisherSet {
+  private readonly deps: PublisherSetDependencies;
+  private readonly publishers = new Map<number, { readonly fingerprint: string; readonly publisher: Publisher }>();
+
+  constructor(deps: PublisherSetDependencies) {
+    this.deps = deps;
+  }
+
+  /** Makes what runs equal to what is configured. Retired connections keep their publisher until their rows are gone. */
+  async apply({ targets, connections }: Fleet): Promise<void> {
+    const wanted = new Map(
+      connections.flatMap((connection) => {
+        const target = targets.find(({ id }) => id === connection.targetId);
+        return target === undefined ? [] : [[connection.id, { connection, target }] as const];
+      }),
+    );
+    for (const [id, { fingerprint, publisher }] of this.publishers) {
+      const still = wanted.get(id);
+      if (still !== undefined && fingerprint === JSON.stringify([still.target, still.connection.token])) continue;
+      this.publishers.delete(id);
+      await publisher.stop();
+    }
+    for (const [id, { connection, target }] of wanted) {
+      if (this.publishers.has(id)) continue;
+      const publisher = startPublisher({ ...this.deps, connection, target });
+      this.publishers.set(id, { fingerprint: JSON.stringify([target, connection.token]), publisher });
+    }
+  }
+
+  notify(connectionIds: readonly number[]): void {
+    for (const id of connectionIds) this.publishers.get(id)?.publisher.notify();
+  }
+
+  /** Whether every row was delivered within the time, milliseconds. */
+  async drain(deadlineMs: number): Promise<boolean> {
+    const all = await Promise.all([...this.publishers.values()].map(({ publisher }) => publisher.drain(deadlineMs)));
+    return all.every(Boolean);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.publishers.values()].map(({ publisher }) => publisher.stop()));
+    this.publishers.clear();
+  }
+
+  statuses(): Map<number, ConnectionStatus> {
+    const now = this.deps.clock.now();
+    return new Map(
+      [...this.publishers].map(([id, { publisher }]) => {
+        const statistics = publisher.statistics();
+        return [id, { ...statistics, conflict: isConflict(statistics, now) }];
+      }),
+    );
+  }
+}
+
+const CONFLICT: BridgeError['code'] = 'MQTT_CONFLICT';
+
+function isConflict({ lastError, state, connectedSince }: PublisherStatistics, now: number): boolean {
+  if (lastError?.code !== CONFLICT) return false;
+  return state !== 'connected' || connectedSince === null || now - connectedSince < CONFLICT_OVER_MS;
+}

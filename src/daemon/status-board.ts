@@ -1,0 +1,182 @@
+/**
+ * What the daemon is doing, gathered from its events, as others may see it: `status`, the health script, the demo.
+ * Kept in the database by subject, so that it can be read while the daemon is down, with the time of the last change.
+ */
+import { decimalText } from '../core/decimal.ts';
+import type { BridgeError, ErrorReport } from '../core/errors.ts';
+import type { CycleCommitted, CycleFailed, PointFailure, PollingEvents } from '../polling/poller.ts';
+import type { Reading, ReadingValue } from '../reading/reading.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { EventBus } from '../runtime/events.ts';
+import type { StatusEntry } from '../store/local/types.ts';
+import type { ThingsBoardEvents } from '../thingsboard/events.ts';
+import { PollTimes } from './poll-times.ts';
+import { PublishRate } from './publish-rate.ts';
+
+/** JSON of subject `meter:ID`. */
+export interface MeterStatus {
+  state: 'waiting' | 'connected' | 'error';
+  lastReadingAt: number | null;
+  lastCycleMs: number | null;
+  roundTrips: number | null;
+  cycles: number;
+  failures: number;
+  late: number;
+  error: (ErrorReport & { readonly at: number }) | null;
+  pointErrors: readonly { readonly key: string; readonly code: string; readonly message: string }[];
+  values: Record<string, { readonly value: string; readonly unit: string | null; readonly ts: number }>;
+}
+
+/** JSON of subject `daemon`. */
+export interface DaemonStatus {
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly cycles: number;
+  readonly readings: number;
+  readonly messages: number;
+  readonly publishRate: number | null;
+  readonly late: number;
+  readonly errors: number;
+  readonly lastError: ErrorReport | null;
+  readonly avgPollMs: number | null;
+  readonly p50PollMs: number | null;
+  readonly p95PollMs: number | null;
+  readonly p99PollMs: number | null;
+}
+
+export class StatusBoard {
+  private readonly clock: Clock;
+  private readonly startedAt: number;
+  private readonly meters = new Map<number, MeterStatus>();
+  private readonly rate = new PublishRate();
+  private readonly pollTimes = new PollTimes();
+  private readonly changed = new Set<number>();
+  private readings = 0;
+  private late = 0;
+  private errors = 0;
+  private lastError: ErrorReport | null = null;
+
+  constructor(clock: Clock, polling: EventBus<PollingEvents>, thingsboard: EventBus<ThingsBoardEvents>) {
+    this.clock = clock;
+    this.startedAt = clock.now();
+    polling.on('committed', (cycle) => this.onCommitted(cycle));
+    polling.on('failed', (cycle) => this.onFailed(cycle));
+    polling.on('late', ({ meterId }) => {
+      this.late += 1;
+      this.meter(meterId).late += 1;
+    });
+    thingsboard.on('published', ({ cycleId }) => this.rate.deliveredRow(cycleId));
+  }
+
+  /** Cycles, readings and publish rate of this process. */
+  figures(): {
+    readonly cycles: number;
+    readonly readings: number;
+    readonly publishRate: number | null;
+  } {
+    const { cycles, rate } = this.rate.counts(this.clock.monotonic());
+    return { cycles, readings: this.readings, publishRate: rate };
+  }
+
+  daemon(messages: number): DaemonStatus {
+    const { avgMs, p50Ms, p95Ms, p99Ms } = this.pollTimes.summary();
+    return {
+      pid: process.pid,
+      startedAt: this.startedAt,
+      ...this.figures(),
+      messages,
+      late: this.late,
+      errors: this.errors,
+      lastError: this.lastError,
+      avgPollMs: avgMs,
+      p50PollMs: p50Ms,
+      p95PollMs: p95Ms,
+      p99PollMs: p99Ms,
+    };
+  }
+
+  /** The meters that changed since the last call. */
+  takeChangedMeters(): StatusEntry[] {
+    const entries = [...this.changed].map((id) => ({
+      subject: `meter:${id}`,
+      json: JSON.stringify(this.meters.get(id)),
+    }));
+    this.changed.clear();
+    return entries;
+  }
+
+  private onCommitted({
+    meterId,
+    cycleId,
+    connectionIds,
+    readings,
+    failures,
+    pollMs,
+    roundTrips,
+    createdAt,
+  }: CycleCommitted): void {
+    this.rate.committedCycle(cycleId, connectionIds.length, this.clock.monotonic());
+    this.pollTimes.add(pollMs);
+    this.readings += readings.length;
+    const meter = this.meter(meterId);
+    meter.cycles += 1;
+    Object.assign(meter, {
+      state: 'connected',
+      lastReadingAt: createdAt,
+      lastCycleMs: Math.round(pollMs),
+      roundTrips,
+      error: null,
+    });
+    meter.pointErrors = pointErrors(failures);
+    for (const reading of readings) meter.values[reading.key] = valueOfReading(reading);
+    for (const { error } of failures) this.count(error);
+  }
+
+  private onFailed({ meterId, error, failures }: CycleFailed): void {
+    this.count(error);
+    const meter = this.meter(meterId);
+    meter.failures += 1;
+    Object.assign(meter, { state: 'error', error: this.stamped(error), pointErrors: pointErrors(failures) });
+  }
+
+  private count(error: BridgeError): void {
+    this.errors += 1;
+    this.lastError = error.report();
+  }
+
+  private stamped(error: BridgeError): ErrorReport & { readonly at: number } {
+    return { ...error.report(), at: this.clock.now() };
+  }
+
+  private meter(id: number): MeterStatus {
+    this.changed.add(id);
+    const known = this.meters.get(id);
+    if (known !== undefined) return known;
+    const fresh: MeterStatus = {
+      state: 'waiting',
+      lastReadingAt: null,
+      lastCycleMs: null,
+      roundTrips: null,
+      cycles: 0,
+      failures: 0,
+      late: 0,
+      error: null,
+      pointErrors: [],
+      values: {},
+    };
+    this.meters.set(id, fresh);
+    return fresh;
+  }
+}
+
+function pointErrors(failures: readonly PointFailure[]): MeterStatus['pointErrors'] {
+  return failures.map(({ key, error }) => ({ key, code: error.code, message: error.message }));
+}
+
+function valueOfReading({ value, unit, ts }: Reading): MeterStatus['values'][string] {
+  return { value: textOf(value), unit, ts };
+}
+
+function textOf(value: ReadingValue): string {
+  return typeof value === 'object' ? decimalText(value) : String(value);
+}

@@ -1,0 +1,50 @@
+/** What a refused association means as an error of ours. */
+import { BridgeError, type ErrorCode } from '../../core/errors.ts';
+import type { Apdu } from '../xdlms/apdu.ts';
+import type { Aare } from './types.ts';
+
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly hint?: string;
+}
+
+/** Diagnostics of the service user that say more than "rejected". */
+const MEANINGS: Readonly<Record<number, Meaning>> = {
+  2: { code: 'CONTEXT_NOT_SUPPORTED' },
+  3: { code: 'ASSOCIATION_REJECTED', hint: 'the meter does not know the client system title: check --system-title' },
+  11: {
+    code: 'AUTHENTICATION_REQUIRED',
+    hint: 'the meter does not know this authentication mechanism: try another --auth',
+  },
+  12: { code: 'AUTHENTICATION_REQUIRED' },
+  13: { code: 'AUTHENTICATION_FAILED' },
+  14: { code: 'AUTHENTICATION_REQUIRED' },
+};
+
+const ACCEPTED = 0;
+const REJECTED_TRANSIENT = 2;
+
+/**
+ * Why the meter refused, or null when it accepted. The result counts, whatever else is there: a refusal may come without
+ * user-information, and `accepted` with diagnostic 14 awaits the HLS exchange.
+ */
+export function associationError({ result, resultSourceDiagnostic, userInformation }: Aare): BridgeError | null {
+  if (result.code === ACCEPTED) return null;
+  const { source, code, name } = resultSourceDiagnostic;
+  const meaning = (source === 'acse-service-user' ? MEANINGS[code] : undefined) ?? { code: 'ASSOCIATION_REJECTED' };
+  const reason = reasonIn(userInformation?.decoded ?? null);
+  return new BridgeError(
+    meaning.code,
+    `the meter refused the association: ${result.name}, ${source} ${name} (${code})${reason}`,
+    {
+      layer: 'acse',
+      ...(meaning.hint !== undefined && { hint: meaning.hint }),
+      ...(result.code === REJECTED_TRANSIENT && { retryable: true }),
+      facts: { result: result.code, source, diagnostic: code },
+    },
+  );
+}
+
+function reasonIn(decoded: Apdu | null): string {
+  return decoded?.apdu === 'confirmedServiceError' ? `; ${decoded.errorClass}: ${decoded.error}` : '';
+}

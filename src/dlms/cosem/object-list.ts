@@ -1,0 +1,174 @@
+/**
+ * object_list of an association LN (Blue Book 4.4.4.2.2, class 15 attribute 2): which objects it shows, and what may be
+ * done with them. Meters are not exact about it, so reading is tolerant: entries that are no objects and inactive objects
+ * (0.0.127.0.0.0) are left out, missing access rights are empty, a wrong count of entries does not matter.
+ */
+import { ByteReader } from '../../core/bytes.ts';
+import { BridgeError } from '../../core/errors.ts';
+import { type Data, decodeData, NULL_DATA } from '../axdr/data.ts';
+import { decodeLength } from '../axdr/length.ts';
+import { obisBytes, obisText } from '../axdr/obis.ts';
+import { TAGS } from '../axdr/scalar.ts';
+import { attributeAccess, attributeMode, methodAccess, methodMode } from './access-rights.ts';
+
+export interface AttributeAccess {
+  readonly id: number;
+  /** `read-only`, `read-and-write`, `no-access`, ...; see `access-rights.ts`. */
+  readonly access: string;
+  /** Selectors of selective access that the attribute knows. */
+  readonly selectors?: readonly number[];
+}
+
+export interface MethodAccess {
+  readonly id: number;
+  readonly access: string;
+}
+
+export interface CosemObject {
+  readonly classId: number;
+  readonly version: number;
+  /** OBIS code, dotted. */
+  readonly obis: string;
+  readonly attributes: readonly AttributeAccess[];
+  readonly methods: readonly MethodAccess[];
+}
+
+const ASSOCIATION_LN = 15;
+const CURRENT_ASSOCIATION = '0.0.40.0.0.255';
+const INACTIVE = '0.0.127.0.0.0';
+/** Versions 0 to 2 have the access rights enumerated, version 3 has a bit for each. */
+const DEFAULT_VERSION = 1;
+
+/** Reads an object list. How access rights are written depends on the association's version; by default it is looked up in the list. */
+export function decodeObjectList(data: Data, associationVersion?: number): readonly CosemObject[] {
+  return objectsIn(
+    'value' in data && Array.isArray(data.value) ? (data.value as readonly Data[]) : [],
+    associationVersion,
+  );
+}
+
+/**
+ * Reads an object list from its octets, whatever count its array announces: some meters count objects that they do not
+ * show. An entry that the octets end within is left out.
+ */
+export function parseObjectList(octets: Uint8Array, associationVersion?: number): readonly CosemObject[] {
+  const reader = new ByteReader(octets, 'cosem');
+  if (reader.u8('object list') !== TAGS.array) reader.fail('MALFORMED', 'an object list is an array');
+  decodeLength(reader);
+  const entries: Data[] = [];
+  try {
+    while (reader.remaining > 0) entries.push(decodeData(reader));
+  } catch (error) {
+    if (!(error instanceof BridgeError) || error.code !== 'TRUNCATED') throw error;
+  }
+  return objectsIn(entries, associationVersion);
+}
+
+function objectsIn(entries: readonly Data[], associationVersion?: number): readonly CosemObject[] {
+  const headers = entries.flatMap((entry) => objectHeader(entry) ?? []);
+  const version = associationVersion ?? versionIn(headers);
+  return headers
+    .filter(({ obis }) => obis !== INACTIVE)
+    .map(({ classId, version: ofObject, obis, rights }) => ({
+      classId,
+      version: ofObject,
+      obis,
+      attributes: itemsOf(rights, 0).flatMap((item) => attributeItem(item, version) ?? []),
+      methods: itemsOf(rights, 1).flatMap((item) => methodItem(item, version) ?? []),
+    }));
+}
+
+interface Header {
+  readonly classId: number;
+  readonly version: number;
+  readonly obis: string;
+  readonly rights: Data;
+}
+
+/** Version of the association that the list belongs to. */
+function versionIn(headers: readonly Header[]): number {
+  const associations = headers.filter(({ classId }) => classId === ASSOCIATION_LN);
+  const current = associations.find(({ obis }) => obis === CURRENT_ASSOCIATION) ?? associations[0];
+  return current?.version ?? DEFAULT_VERSION;
+}
+
+/** object_list_element: class_id, version, logical_name, access_rights. */
+function objectHeader(entry: Data): Header | null {
+  if (entry.type !== 'structure') return null;
+  const [classId, version, name, rights = NULL_DATA] = entry.value;
+  if (name?.type !== 'octet-string' || name.value.length !== 6) return null;
+  const numbers = [numberOf(classId), numberOf(version)] as const;
+  if (numbers[0] === null || numbers[1] === null) return null;
+  return { classId: numbers[0], version: numbers[1], obis: obisText(name.value), rights };
+}
+
+function itemsOf(rights: Data, index: 0 | 1): readonly Data[] {
+  if (rights.type !== 'structure') return [];
+  const items = rights.value[index];
+  return items?.type === 'array' ? items.value : [];
+}
+
+/** attribute_access_item: attribute_id, access_mode, access_selectors. */
+function attributeItem(item: Data, version: number): AttributeAccess | null {
+  if (item.type !== 'structure') return null;
+  const id = numberOf(item.value[0]);
+  const mode = numberOf(item.value[1]);
+  if (id === null || mode === null) return null;
+  const selectors = item.value[2];
+  const access = attributeAccess(mode, version);
+  if (selectors?.type !== 'array') return { id, access };
+  return { id, access, selectors: selectors.value.flatMap((selector) => numberOf(selector) ?? []) };
+}
+
+/** method_access_item: method_id, access_mode; a boolean in version 0. */
+function methodItem(item: Data, version: number): MethodAccess | null {
+  if (item.type !== 'structure') return null;
+  const id = numberOf(item.value[0]);
+  const mode = item.value[1];
+  const code = mode?.type === 'boolean' ? Number(mode.value) : numberOf(mode);
+  return id === null || code === null ? null : { id, access: methodAccess(code, version) };
+}
+
+function numberOf(data: Data | undefined): number | null {
+  return data !== undefined && 'value' in data && typeof data.value === 'number' ? data.value : null;
+}
+
+/** The attribute as a server of this association version sends it. */
+export function encodeObjectList(objects: readonly CosemObject[], associationVersion: number): Data {
+  return {
+    type: 'array',
+    value: objects.map(({ classId, version, obis, attributes, methods }) =>
+      structure([
+        { type: 'long-unsigned', value: classId },
+        { type: 'unsigned', value: version },
+        { type: 'octet-string', value: obisBytes(obis) },
+        structure([
+          { type: 'array', value: attributes.map((attribute) => attributeData(attribute, associationVersion)) },
+          { type: 'array', value: methods.map((method) => methodData(method, associationVersion)) },
+        ]),
+      ]),
+    ),
+  };
+}
+
+function attributeData({ id, access, selectors }: AttributeAccess, version: number): Data {
+  return structure([
+    { type: 'integer', value: id },
+    { type: 'enum', value: attributeMode(access, version) },
+    selectors === undefined
+      ? NULL_DATA
+      : { type: 'array', value: selectors.map((value) => ({ type: 'integer', value }) as const) },
+  ]);
+}
+
+function methodData({ id, access }: MethodAccess, version: number): Data {
+  const mode = methodMode(access, version);
+  return structure([
+    { type: 'integer', value: id },
+    version === 0 ? { type: 'boolean', value: mode !== 0 } : { type: 'enum', value: mode },
+  ]);
+}
+
+function structure(value: readonly Data[]): Data {
+  return { type: 'structure', value };
+}

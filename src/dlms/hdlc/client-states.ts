@@ -1,0 +1,65 @@
+/**
+ * How the client's end of an HDLC link reacts to a frame of the meter, state by state. What the reactions do stands in
+ * `client-link.ts`. A link that stands is not shaken by a late UA; UI frames are taken at any time.
+ *
+ *   state          | UA        | DM, FRMR              | I                 | RR, RNR, REJ | UI     | time-out
+ *   ---------------+-----------+-----------------------+-------------------+--------------+--------+------------------
+ *   disconnected   | stale     | stale                 | stale             | stale        | notify | -
+ *   connecting     | establish | refused (once: plain) | stale             | stale        | notify | SNRM again
+ *   connected      | stale     | lost                  | inform, unasked   | stale        | notify | -
+ *   awaiting       | stale     | lost                  | inform            | acknowledge  | notify | RR, then I again
+ *   disconnecting  | end       | end                   | stale             | stale        | notify | DISC again
+ */
+import { BridgeError } from '../../core/errors.ts';
+import type { HdlcFrame, HdlcFrameType } from './frame.ts';
+import { decodeFrameReject } from './parameters.ts';
+
+export type HdlcClientState = 'disconnected' | 'connecting' | 'connected' | 'awaiting' | 'disconnecting';
+
+export type Reaction = 'establish' | 'refused' | 'lost' | 'inform' | 'acknowledge' | 'notify' | 'end' | 'stale';
+
+const STALE = {
+  I: 'stale',
+  RR: 'stale',
+  RNR: 'stale',
+  REJ: 'stale',
+  SNRM: 'stale',
+  DISC: 'stale',
+  UA: 'stale',
+  DM: 'stale',
+  FRMR: 'stale',
+  UI: 'notify',
+  unknown: 'stale',
+} as const;
+
+export const REACTIONS: Readonly<Record<HdlcClientState, Readonly<Record<HdlcFrameType, Reaction>>>> = {
+  disconnected: STALE,
+  connecting: { ...STALE, UA: 'establish', DM: 'refused', FRMR: 'refused' },
+  connected: { ...STALE, I: 'inform', DM: 'lost', FRMR: 'lost' },
+  awaiting: {
+    ...STALE,
+    I: 'inform',
+    RR: 'acknowledge',
+    RNR: 'acknowledge',
+    REJ: 'acknowledge',
+    DM: 'lost',
+    FRMR: 'lost',
+  },
+  disconnecting: { ...STALE, UA: 'end', DM: 'end', FRMR: 'end' },
+};
+
+/** What each waiting state waits for, in words. */
+export const AWAITED = {
+  connecting: 'UA to the SNRM',
+  awaiting: 'the answer',
+  disconnecting: 'UA to the DISC',
+} as const;
+
+/** Why a DM or FRMR ended the link. */
+export function lostBy({ control, information }: HdlcFrame): BridgeError {
+  if (control.frameType !== 'FRMR') return new BridgeError('LINK_LOST', 'the meter answered DM: it knows no link');
+  const reject = decodeFrameReject(information);
+  const why =
+    reject === null ? '' : ` to ${reject.rejectedFrameType}: ${reject.reasons.join(', ') || 'no reason given'}`;
+  return new BridgeError('LINK_LOST', `the meter answered FRMR${why}`);
+}

@@ -1,0 +1,223 @@
+/**
+ * The server's end of one HDLC link, between one client and one server address (normal response mode: the secondary
+ * station). Many of them may live behind one port: whoever owns the port finds the frames, picks the link by source and
+ * destination, and feeds it frames.
+ *
+ * It transmits only when it was polled. A poll that carries a whole request is kept until the application answers with
+ * `send` (or says with `noAnswer` that there is nothing to say); a poll meanwhile changes nothing. A poll that does not
+ * acknowledge what was sent makes it send that again: so lost answers are recovered without timers.
+ *
+ *   state        | SNRM                | DISC              | I, RR, RNR, REJ
+ *   -------------+---------------------+-------------------+--------------------------------
+ *   disconnected | UA, connected       | DM                | DM when polled
+ *   connected    | UA, numbers from 0  | UA, disconnected  | information transfer; or FRMR, and disconnected
+ */
+import type { BridgeError } from '../../core/errors.ts';
+import { asBridgeError } from '../../core/errors.ts';
+import type { LinkEvent, LinkOutput } from '../link.ts';
+import type { HdlcAddress } from './address.ts';
+import { encodeControl, encodeFrame, type HdlcControl, type HdlcFrame } from './frame.ts';
+import { LLC_RESPONSE, segmentsOf, splitLlc } from './llc.ts';
+import {
+  decodeParameters,
+  encodeFrameReject,
+  encodeParameters,
+  type HdlcLimits,
+  type HdlcParameters,
+  negotiated,
+  parametersOf,
+} from './parameters.ts';
+import { SegmentReceiver, SegmentSender } from './sequence.ts';
+
+/** The same bound as for a client. */
+const MAX_APDU_LENGTH = 4 * 1024 * 1024;
+
+/** Reason bits of a FRMR. */
+const REJECTED = { unknownControl: 1, informationNotPermitted: 2, informationTooLong: 4 } as const;
+
+export interface HdlcServerOptions {
+  readonly client: HdlcAddress;
+  readonly server: HdlcAddress;
+  /** What this station can do; the client's proposal limits it further. */
+  readonly parameters: HdlcParameters;
+}
+
+export class HdlcServerLink {
+  private readonly options: HdlcServerOptions;
+  private readonly sender = new SegmentSender();
+  private readonly receiver = new SegmentReceiver(MAX_APDU_LENGTH);
+  private limits: HdlcLimits;
+  private connected = false;
+  /** We were polled and have not given the turn back. */
+  private turn = false;
+  /** A request is in the application's hands. */
+  private busy = false;
+  private out: Uint8Array[] = [];
+  private events: LinkEvent[] = [];
+
+  constructor(options: HdlcServerOptions) {
+    this.options = options;
+    this.limits = negotiated(options.parameters, {});
+  }
+
+  get isConnected(): boolean {
+    return this.connected;
+  }
+  get negotiated(): HdlcLimits {
+    return this.limits;
+  }
+
+  /** Takes one valid frame from the client to the server of this link. */
+  receive(frame: HdlcFrame): LinkOutput {
+    const { control } = frame;
+    switch (control.frameType) {
+      case 'SNRM':
+        this.snrm(frame);
+        break;
+      case 'DISC':
+        this.disc();
+        break;
+      case 'UI':
+        this.deliver(frame.information ?? new Uint8Array(0), true);
+        break;
+      case 'I':
+      case 'RR':
+      case 'RNR':
+      case 'REJ':
+        if (this.connected) this.transfer(frame, control);
+        else if (control.pollFinal) this.sendControl({ frameType: 'DM', pollFinal: true });
+        break;
+      case 'unknown':
+        if (this.connected) this.reject(control, REJECTED.unknownControl);
+        break;
+      default:
+        // Responses of a secondary station: ours, echoed.
+        break;
+    }
+    return this.drain();
+  }
+
+  /** The application's answer to the request it was given. */
+  send(apdu: Uint8Array): LinkOutput {
+    if (this.connected) {
+      this.busy = false;
+      this.sender.load(segmentsOf(LLC_RESPONSE, apdu, this.limits.sendInfoLength));
+      if (this.turn) this.sendBurst();
+    }
+    return this.drain();
+  }
+
+  /** The request needs no answer (an unconfirmed service): gives the turn back. */
+  noAnswer(): LinkOutput {
+    this.busy = false;
+    if (this.turn) this.sendReady();
+    return this.drain();
+  }
+
+  /** Sends an APDU in UI frames, unasked (push). */
+  notify(apdu: Uint8Array): LinkOutput {
+    const segments = segmentsOf(LLC_RESPONSE, apdu, this.limits.sendInfoLength);
+    for (const [index, information] of segments.entries()) {
+      const segmented = index < segments.length - 1;
+      this.sendControl({ frameType: 'UI', pollFinal: !segmented }, information, segmented);
+    }
+    return this.drain();
+  }
+
+  private snrm({ information, control }: HdlcFrame): void {
+    let theirs: Partial<HdlcParameters>;
+    try {
+      theirs = information === null ? {} : decodeParameters(information);
+    } catch (error) {
+      this.unreadable(control, asBridgeError(error));
+      return;
+    }
+    this.limits = negotiated(this.options.parameters, theirs);
+    this.sender.reset(this.limits.sendWindow);
+    this.receiver.reset(this.limits.receiveWindow);
+    this.connected = true;
+    this.turn = false;
+    this.busy = false;
+    this.events.push({ kind: 'connected' });
+    this.sendControl({ frameType: 'UA', pollFinal: true }, encodeParameters(parametersOf(this.limits)));
+  }
+
+  private disc(): void {
+    this.sendControl({ frameType: this.connected ? 'UA' : 'DM', pollFinal: true });
+    if (this.connected) this.events.push({ kind: 'disconnected' });
+    this.connected = false;
+  }
+
+  private transfer(frame: HdlcFrame, control: Extract<HdlcControl, { frameType: 'I' | 'RR' | 'RNR' | 'REJ' }>): void {
+    this.sender.acknowledge(control.nr);
+    if (control.pollFinal) this.turn = true;
+    if (control.frameType === 'I') {
+      const information = frame.information ?? new Uint8Array(0);
+      if (information.length > this.limits.receiveInfoLength) {
+        this.reject(control, REJECTED.informationTooLong);
+        return;
+      }
+      const accepted = this.receiver.accept(control.ns, frame.segmented, information);
+      if (accepted.kind === 'too-long') {
+        this.reject(control, REJECTED.informationTooLong);
+        return;
+      }
+      if (accepted.kind === 'whole') {
+        this.busy = true;
+        this.deliver(accepted.information, false);
+        return;
+      }
+    }
+    if (this.turn) this.answerPoll(control.frameType === 'RNR');
+  }
+
+  /** Repeats what is unacknowledged, goes on with what is unsent, or says that it is ready. */
+  private answerPoll(peerBusy: boolean): void {
+    if (peerBusy) this.sendReady();
+    else if (this.sender.unacknowledged > 0) {
+      this.sender.rewind();
+      this.sendBurst();
+    } else if (this.sender.unsent > 0) this.sendBurst();
+    else if (!this.busy) this.sendReady();
+  }
+
+  private deliver(information: Uint8Array, unsolicited: boolean): void {
+    this.events.push({ kind: 'apdu', apdu: splitLlc(information).rest, unsolicited });
+  }
+
+  private reject(control: HdlcControl, bits: number): void {
+    const information = encodeFrameReject(encodeControl(control), this.sender.vs, this.receiver.vr, bits);
+    this.sendControl({ frameType: 'FRMR', pollFinal: true }, information);
+    if (this.connected) this.events.push({ kind: 'disconnected' });
+    this.connected = false;
+  }
+
+  private unreadable(control: HdlcControl, cause: BridgeError): void {
+    this.events.push({ kind: 'failed', error: cause });
+    this.reject(control, REJECTED.unknownControl | REJECTED.informationNotPermitted);
+  }
+
+  private sendBurst(): void {
+    this.turn = false;
+    for (const { ns, information, segmented, pollFinal } of this.sender.burst()) {
+      this.sendControl({ frameType: 'I', ns, nr: this.receiver.vr, pollFinal }, information, segmented);
+    }
+  }
+
+  private sendReady(): void {
+    this.turn = false;
+    this.sendControl({ frameType: 'RR', nr: this.receiver.vr, pollFinal: true });
+  }
+
+  private sendControl(control: HdlcControl, information: Uint8Array | null = null, segmented = false): void {
+    const { client, server } = this.options;
+    this.out.push(encodeFrame({ destination: client, source: server, control, segmented, information }));
+  }
+
+  private drain(): LinkOutput {
+    const output = { send: this.out, events: this.events };
+    this.out = [];
+    this.events = [];
+    return output;
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The data link between an application association and a stream of octets, sans I/O: HDLC or wrapper.
+ * Whoever owns the transport feeds octets and time-outs in, and carries out what comes back.
+ */
+import type { BridgeError } from '../core/errors.ts';
+
+/** Octets that belong to no frame, and why. Emitted so that nothing vanishes silently. */
+export interface Discarded {
+  /** Offset in the stream since the link was made. */
+  readonly offset: number;
+  readonly length: number;
+  readonly reason: string;
+}
+
+export type LinkEvent =
+  /** The link stands (UA received); at once for the wrapper. */
+  | { readonly kind: 'connected' }
+  /** A whole APDU, segments joined, LLC removed. `unsolicited` when it came in a UI frame or to nobody's request. */
+  | { readonly kind: 'apdu'; readonly apdu: Uint8Array; readonly unsolicited: boolean }
+  /** UA or DM after DISC. */
+  | { readonly kind: 'disconnected' }
+  /** The link is unusable; connect anew. */
+  | { readonly kind: 'failed'; readonly error: BridgeError }
+  | { readonly kind: 'discarded'; readonly discarded: Discarded };
+
+export interface LinkOutput {
+  /** Frames to write, in order. */
+  readonly send: readonly Uint8Array[];
+  readonly events: readonly LinkEvent[];
+}
+
+/** The client's end of a link. Every method returns what to write and what happened. */
+export interface ClientLink {
+  /** Sends SNRM (HDLC); the wrapper is connected at once. */
+  connect(): LinkOutput;
+  /** Sends one APDU; segments it as the negotiated lengths demand. One APDU at a time. */
+  send(apdu: Uint8Array): LinkOutput;
+  /** Octets from the transport, in any portions. */
+  receive(bytes: Uint8Array): LinkOutput;
+  /** Nothing came within the response time-out: repeats what was unanswered, or fails with METER_TIMEOUT after its retries. */
+  timeout(): LinkOutput;
+  /** Sends DISC (HDLC); the wrapper is disconnected at once. */
+  disconnect(): LinkOutput;
+}
+
+export const NOTHING: LinkOutput = { send: [], events: [] };

@@ -1,0 +1,47 @@
+/** How one meter is talked to: addresses, association and security. Plain data, the same in the database, CLI and code. */
+
+/** Authentication mechanism (Green Book 9.4.2.2.3, mechanism ids 0 to 7). */
+export const AUTHENTICATION_LEVELS = ['none', 'low', 'high', 'md5', 'sha1', 'gmac', 'sha256', 'ecdsa'] as const;
+export type AuthenticationLevel = (typeof AUTHENTICATION_LEVELS)[number];
+
+export interface MeterSettings {
+  /** Client SAP: 16 is the public client. */
+  readonly client: number;
+  /** Server logical device: upper HDLC address, or destination wPort. */
+  readonly server: number;
+  /** HDLC lower address; null when the link has none. */
+  readonly physical: number | null;
+  /** Octets of the HDLC server address; null chooses the shortest that fits. */
+  readonly addressSize: 1 | 2 | 4 | null;
+  readonly referencing: 'ln' | 'sn';
+  readonly authentication: AuthenticationLevel;
+  /** How long to wait for the first octet of an answer and between octets of one, milliseconds. */
+  readonly timeoutMs: number;
+  /** client-max-receive-pdu-size proposed in the AARQ; 0 proposes no limit. */
+  readonly maxPdu: number;
+  /** HDLC window proposed in the SNRM, 1 to 7. */
+  readonly window: number;
+  /** HDLC maximum information field length proposed in the SNRM, 32 to 2030. */
+  readonly infoLength: number;
+}
+
+export const DEFAULT_METER_SETTINGS: MeterSettings = {
+  client: 16,
+  server: 1,
+  physical: null,
+  addressSize: null,
+  referencing: 'ln',
+  authentication: 'none',
+  timeoutMs: 5000,
+  maxPdu: 65535,
+  window: 1,
+  infoLength: 128,
+};
+
+/** What must not be seen: kept sealed in the database, never logged. */
+export interface MeterSecrets {
+  /** LLS password or HLS secret. */
+  readonly secret: Uint8Array | null;
+}
+
+export const NO_SECRETS: MeterSecrets = { secret: null };

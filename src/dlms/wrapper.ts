@@ -1,0 +1,180 @@
+/**
+ * The wrapper of the TCP-UDP/IP profile (Green Book 7.3.3): `version 0001 | source wPort | destination wPort | length |
+ * APDU`, two octets each. A client SAP or server logical device is its wPort; an answer swaps the two. TCP may deliver
+ * half a message or several at once.
+ *
+ * Over TCP nothing is repeated on a time-out: the octets either arrived or the connection breaks, and a repeated request
+ * would be carried out twice.
+ */
+import { ByteReader, ByteWriter } from '../core/bytes.ts';
+import { fail } from '../core/errors.ts';
+import { Deframer, type DeframerItem, type Probe } from './deframer.ts';
+import { Evidence } from './evidence.ts';
+import type { ClientLink, LinkEvent, LinkOutput } from './link.ts';
+import type { MeterSettings } from './settings.ts';
+
+export const WRAPPER_VERSION = 1;
+const HEADER_LENGTH = 8;
+const MAX_APDU_LENGTH = 0xffff;
+
+export interface WrapperFrame {
+  readonly version: 1;
+  readonly sourceWPort: number;
+  readonly destinationWPort: number;
+  /** Octets of the APDU. */
+  readonly length: number;
+  readonly apdu: Uint8Array;
+}
+
+/** A message with its header. Throws LIMIT_EXCEEDED when sixteen bits cannot hold the length of the APDU. */
+export function encodeWrapper(sourceWPort: number, destinationWPort: number, apdu: Uint8Array): Uint8Array {
+  if (apdu.length > MAX_APDU_LENGTH) {
+    fail('LIMIT_EXCEEDED', `a wrapper message holds ${MAX_APDU_LENGTH} octets, not ${apdu.length}`, {
+      layer: 'wrapper',
+    });
+  }
+  return new ByteWriter(HEADER_LENGTH + apdu.length)
+    .u16(WRAPPER_VERSION)
+    .u16(sourceWPort)
+    .u16(destinationWPort)
+    .u16(apdu.length)
+    .bytes(apdu)
+    .finish();
+}
+
+/** Decodes exactly one message. Throws MALFORMED, TRUNCATED or TRAILING_BYTES. */
+export function decodeWrapper(bytes: Uint8Array): WrapperFrame {
+  const reader = new ByteReader(bytes, 'wrapper');
+  const version = reader.u16('version');
+  if (version !== WRAPPER_VERSION) {
+    reader.fail('MALFORMED', `wrapper version 0x${version.toString(16).padStart(4, '0')}, not 0001`);
+  }
+  const sourceWPort = reader.u16('source wPort');
+  const destinationWPort = reader.u16('destination wPort');
+  const length = reader.u16('length');
+  const apdu = reader.take(length, 'APDU').slice();
+  reader.expectEnd('wrapper message');
+  return { version: WRAPPER_VERSION, sourceWPort, destinationWPort, length, apdu };
+}
+
+export type WrapperItem = DeframerItem<WrapperFrame>;
+
+/** Finds wrapper messages in a stream. Resynchronises on 0001. */
+export class WrapperDeframer extends Deframer<WrapperFrame> {
+  constructor() {
+    super(probeWrapper, HEADER_LENGTH + MAX_APDU_LENGTH);
+  }
+}
+
+function probeWrapper(octets: Uint8Array): Probe<WrapperFrame> {
+  if (!mayBegin(octets, 0)) {
+    let at = 1;
+    while (at < octets.length && !mayBegin(octets, at)) at += 1;
+    return { kind: 'skip', length: at, reason: 'octets outside a wrapper message' };
+  }
+  if (octets.length < HEADER_LENGTH) return { kind: 'need', octets: HEADER_LENGTH, idle: false };
+  const whole = HEADER_LENGTH + ((octets[6]! << 8) | octets[7]!);
+  if (octets.length < whole) return { kind: 'need', octets: whole, idle: false };
+  return { kind: 'frame', frame: decodeWrapper(octets.subarray(0, whole)), length: whole };
+}
+
+/** Whether the version stands there, as far as octets are known. */
+function mayBegin(octets: Uint8Array, at: number): boolean {
+  return octets[at] === 0 && (at + 1 >= octets.length || octets[at + 1] === WRAPPER_VERSION);
+}
+
+/**
+ * Tags of APDUs that a server sends on its own: information report, data and event notification, and their glo- and
+ * ded-ciphered forms. The wrapper has no UI frame that would tell.
+ */
+const NOTIFICATION_TAGS: ReadonlySet<number> = new Set([0x18, 0x0f, 0xc2, 0x38, 0x58, 0xca, 0xd2]);
+
+/** The client's end. There is no link to make: connected and disconnected at once. */
+export class WrapperClientLink implements ClientLink {
+  private readonly client: number;
+  private readonly server: number;
+  private readonly deframer = new WrapperDeframer();
+  private connected = false;
+  private awaiting = false;
+  private evidence = new Evidence('wrapper');
+
+  constructor(settings: Pick<MeterSettings, 'client' | 'server'>) {
+    this.client = settings.client;
+    this.server = settings.server;
+  }
+
+  connect(): LinkOutput {
+    const events = discardedOf(this.deframer.flush());
+    this.connected = true;
+    this.awaiting = false;
+    return { send: [], events: [...events, { kind: 'connected' }] };
+  }
+
+  send(apdu: Uint8Array): LinkOutput {
+    if (this.awaiting) fail('INTERNAL', 'one APDU at a time on a wrapper link', { layer: 'wrapper' });
+    if (!this.connected) fail('LINK_LOST', 'the wrapper link is not connected', { layer: 'wrapper' });
+    this.awaiting = true;
+    this.evidence = new Evidence('wrapper');
+    return { send: [encodeWrapper(this.client, this.server, apdu)], events: [] };
+  }
+
+  receive(bytes: Uint8Array): LinkOutput {
+    this.evidence.heard(bytes);
+    return { send: [], events: this.deframer.push(bytes).map((item) => this.take(item)) };
+  }
+
+  timeout(): LinkOutput {
+    const events = this.deframer.flush().map((item) => this.take(item));
+    if (this.awaiting) {
+      this.awaiting = false;
+      this.connected = false;
+      events.push({ kind: 'failed', error: this.evidence.error('the answer') });
+    }
+    return { send: [], events };
+  }
+
+  disconnect(): LinkOutput {
+    this.connected = false;
+    this.awaiting = false;
+    return { send: [], events: [{ kind: 'disconnected' }] };
+  }
+
+  private take(item: WrapperItem): LinkEvent {
+    if (item.kind === 'discarded') {
+      this.evidence.discarded(item.discarded.reason);
+      return item;
+    }
+    this.evidence.frame();
+    const { sourceWPort, destinationWPort, apdu } = item.frame;
+    const discard = (reason: string): LinkEvent => ({
+      kind: 'discarded',
+      discarded: { offset: item.offset, length: HEADER_LENGTH + apdu.length, reason },
+    });
+    if (sourceWPort !== this.server || destinationWPort !== this.client) {
+      const answered = `server ${sourceWPort} to client ${destinationWPort}`;
+      this.evidence.otherAddress(`server ${this.server} as client ${this.client}`, answered);
+      return discard(`other address: ${answered}`);
+    }
+    if (!this.connected) return discard('the link is not connected');
+    if (apdu.length === 0) return discard('a message without an APDU');
+    const unsolicited = !this.awaiting || NOTIFICATION_TAGS.has(apdu[0]!);
+    if (!unsolicited) this.awaiting = false;
+    return { kind: 'apdu', apdu, unsolicited };
+  }
+}
+
+/** What is thrown away with the old connection. */
+function discardedOf(items: readonly WrapperItem[]): LinkEvent[] {
+  return items.map((item) =>
+    item.kind === 'discarded'
+      ? item
+      : {
+          kind: 'discarded',
+          discarded: {
+            offset: item.offset,
+            length: HEADER_LENGTH + item.frame.length,
+            reason: 'from before connecting',
+          },
+        },
+  );
+}

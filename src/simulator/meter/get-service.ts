@@ -1,0 +1,157 @@
+/**
+ * The GET service of a virtual meter (Green Book 9.3.10, 9.4.6.5): normal, with-list, and block transfer of either when
+ * the answer exceeds what the client can receive.
+ */
+import { ByteWriter } from '../../core/bytes.ts';
+import { listOf } from '../../dlms/axdr/codec.ts';
+import { dataBytes } from '../../dlms/axdr/data.ts';
+import { encodeApdu } from '../../dlms/xdlms/apdu.ts';
+import { dataAccessResult } from '../../dlms/xdlms/data-access-result.ts';
+import { getResult } from '../../dlms/xdlms/elements.ts';
+import type { AttributeSelection, GetRequest, GetResponse, GetResult } from '../../dlms/xdlms/services.ts';
+import type { ObjectDefinition, ReadContext } from './object-model.ts';
+import { readAttribute } from './objects.ts';
+
+/** A register's value as it stands in an answer. */
+export interface SaidValue {
+  readonly obis: string;
+  readonly classId: number;
+  readonly attribute: number;
+  readonly value: string;
+}
+
+export interface GetAnswer {
+  readonly response: GetResponse;
+  /** What the client knows once it has this answer; with block transfer once it has the last block. */
+  readonly said: readonly SaidValue[];
+}
+
+/** The answer is longer than the client can receive, and block transfer was not negotiated. */
+export type GetOutcome = GetAnswer | 'pdu-too-long';
+
+const RESULT = {
+  scopeOfAccessViolated: 13,
+  noLongGetInProgress: 16,
+  dataBlockNumberInvalid: 19,
+} as const;
+
+/** Octets of a get-response-with-datablock before the length of its raw data: tag, form, id, last, number, choice. */
+const BLOCK_HEADER = 9;
+/** What a length of so many octets can say. */
+const LENGTH_CAPACITIES = [127, 255, 65_535] as const;
+
+interface Transfer {
+  readonly whole: Uint8Array;
+  readonly said: readonly SaidValue[];
+  offset: number;
+  /** Number of the block sent last. */
+  blockNumber: number;
+}
+
+export interface GetLimits {
+  /** Octets of an APDU that the client can receive; 0 is no limit. */
+  readonly maxSendPdu: number;
+  readonly blockTransfer: boolean;
+}
+
+/** GET within one association: keeps the block transfer that is under way. */
+export class GetService {
+  private readonly objects: readonly ObjectDefinition[];
+  private readonly limits: GetLimits;
+  private transfer: Transfer | null = null;
+
+  constructor(objects: readonly ObjectDefinition[], limits: GetLimits) {
+    this.objects = objects;
+    this.limits = limits;
+  }
+
+  answer(request: GetRequest, context: ReadContext): GetOutcome {
+    if (request.type === 'next') return this.next(request);
+    // A new request abandons the transfer of an older one.
+    this.transfer = null;
+    const { invokeIdAndPriority } = request;
+    const said: SaidValue[] = [];
+    if (request.type === 'normal') {
+      const selection = { ...request.attribute, accessSelection: request.accessSelection };
+      const result = this.read(selection, context, said);
+      const response: GetResponse = { apdu: 'get-response', type: 'normal', invokeIdAndPriority, result };
+      return this.fitting(response, said, () => ('data' in result ? dataBytes(result.data) : new Uint8Array(0)));
+    }
+    const results = request.attributes.map((selection) => this.read(selection, context, said));
+    const response: GetResponse = { apdu: 'get-response', type: 'with-list', invokeIdAndPriority, results };
+    return this.fitting(response, said, () => listBytes(results));
+  }
+
+  private read(selection: AttributeSelection, context: ReadContext, said: SaidValue[]): GetResult {
+    if (selection.accessSelection !== null) {
+      return { dataAccessResult: dataAccessResult(RESULT.scopeOfAccessViolated) };
+    }
+    const result = readAttribute(this.objects, selection, context);
+    if ('refused' in result) return { dataAccessResult: dataAccessResult(result.refused) };
+    if (result.said !== null) {
+      const { instanceId: obis, classId, attributeId: attribute } = selection;
+      said.push({ obis, classId, attribute, value: result.said });
+    }
+    return { data: result.data };
+  }
+
+  /** The response itself when it fits, else its first block; `contents` gives what the blocks carry. */
+  private fitting(response: GetResponse, said: readonly SaidValue[], contents: () => Uint8Array): GetOutcome {
+    const { maxSendPdu, blockTransfer } = this.limits;
+    if (maxSendPdu === 0 || encodeApdu(response).length <= maxSendPdu) return { response, said };
+    if (!blockTransfer) return 'pdu-too-long';
+    this.transfer = { whole: contents(), said, offset: 0, blockNumber: 0 };
+    return this.nextBlock(this.transfer, response.invokeIdAndPriority);
+  }
+
+  private next({ blockNumber, invokeIdAndPriority }: Extract<GetRequest, { type: 'next' }>): GetAnswer {
+    const { transfer } = this;
+    if (transfer !== null && blockNumber === transfer.blockNumber) return this.nextBlock(transfer, invokeIdAndPriority);
+    this.transfer = null;
+    const code = transfer === null ? RESULT.noLongGetInProgress : RESULT.dataBlockNumberInvalid;
+    return {
+      response: {
+        apdu: 'get-response',
+        type: 'with-datablock',
+        invokeIdAndPriority,
+        lastBlock: true,
+        blockNumber,
+        dataAccessResult: dataAccessResult(code),
+      },
+      said: [],
+    };
+  }
+
+  private nextBlock(transfer: Transfer, invokeIdAndPriority: GetRequest['invokeIdAndPriority']): GetAnswer {
+    const { whole, offset, said } = transfer;
+    const end = offset + blockCapacity(this.limits.maxSendPdu);
+    const lastBlock = end >= whole.length;
+    transfer.offset = end;
+    transfer.blockNumber += 1;
+    if (lastBlock) this.transfer = null;
+    return {
+      response: {
+        apdu: 'get-response',
+        type: 'with-datablock',
+        invokeIdAndPriority,
+        lastBlock,
+        blockNumber: transfer.blockNumber,
+        rawData: whole.subarray(offset, end),
+      },
+      said: lastBlock ? said : [],
+    };
+  }
+}
+
+/** The most octets of raw data that a block of at most `maxPdu` octets holds; at least one. */
+function blockCapacity(maxPdu: number): number {
+  const candidates = LENGTH_CAPACITIES.map((capacity, index) => Math.min(capacity, maxPdu - BLOCK_HEADER - index - 1));
+  return Math.max(1, ...candidates);
+}
+
+/** SEQUENCE OF Get-Data-Result: what the blocks of a list's answer carry. */
+function listBytes(results: readonly GetResult[]): Uint8Array {
+  const writer = new ByteWriter(1024);
+  listOf(getResult).encode(writer, results);
+  return writer.finish();
+}

@@ -1,0 +1,82 @@
+/** A virtual meter: its model, its faults and its truth, and what it does with one client on one line. */
+import type { Clock } from '../../runtime/clock.ts';
+import { CosemServer } from './cosem-server.ts';
+import { composeFaults, type FaultChoice, type Framing, type Misbehaviour } from './faults.ts';
+import type { SaidValue } from './get-service.ts';
+import type { MeterModel } from './meter-model.ts';
+import { seedOf } from './random.ts';
+import { MeterTruth, type Said } from './truth.ts';
+
+export interface VirtualMeterOptions {
+  readonly model: MeterModel;
+  /** Lower HDLC address; null when it has none. */
+  readonly physical: number | null;
+  readonly faults: readonly FaultChoice[];
+  readonly seed: number;
+  readonly clock: Clock;
+}
+
+export class VirtualMeter {
+  readonly model: MeterModel;
+  readonly physical: number | null;
+  readonly truth = new MeterTruth();
+  private readonly faults: readonly FaultChoice[];
+  private readonly seed: number;
+  private readonly clock: Clock;
+  private dialogues = 0;
+
+  constructor({ model, physical, faults, seed, clock }: VirtualMeterOptions) {
+    this.model = model;
+    this.physical = physical;
+    this.faults = faults;
+    this.seed = seed;
+    this.clock = clock;
+  }
+
+  /** How this meter misbehaves on a new connection: chances and counts begin anew, and differ from those before. */
+  misbehave(framing: Framing): Misbehaviour {
+    this.dialogues += 1;
+    return composeFaults(this.faults, seedOf(this.seed, this.dialogues), framing);
+  }
+
+  /** A client SAP that begins to talk; null when the meter does not know it and stays silent. */
+  dialogueWith(client: number, misbehaviour: Misbehaviour): Dialogue {
+    return new Dialogue(this, new CosemServer(this.model, client), misbehaviour, this.clock);
+  }
+
+  /** Keeps what was said in the truth, as of now. */
+  remember(said: readonly SaidValue[], intact: boolean): void {
+    const at = this.clock.now();
+    this.truth.add(said.map((value): Said => ({ ...value, at, intact })));
+  }
+}
+
+/** One client and one meter on one line: requests in, answers out, as far as the faults let them. */
+export class Dialogue {
+  readonly meter: VirtualMeter;
+  readonly misbehaviour: Misbehaviour;
+  private readonly server: CosemServer;
+  private readonly clock: Clock;
+
+  constructor(meter: VirtualMeter, server: CosemServer, misbehaviour: Misbehaviour, clock: Clock) {
+    this.meter = meter;
+    this.server = server;
+    this.misbehaviour = misbehaviour;
+    this.clock = clock;
+  }
+
+  /** The link below was opened or closed: an association does not outlive it. */
+  reset(): void {
+    this.server.forget();
+  }
+
+  answer(request: Uint8Array): { readonly apdu: Uint8Array | null; readonly said: readonly SaidValue[] } {
+    const { misbehaviour, server } = this;
+    if (misbehaviour.forgets(request)) server.forget();
+    const heard = misbehaviour.hears(request);
+    const refused = misbehaviour.refuses(heard);
+    if (refused !== null) return { apdu: refused, said: [] };
+    const { apdu, said } = server.receive(heard, this.clock.now());
+    return { apdu: apdu === null ? null : misbehaviour.says(apdu), said };
+  }
+}

@@ -1,0 +1,125 @@
+/** What the server does with a PUBLISH: the `v1/devices/me/` topics here, `v1/gateway/` in gateway-api.ts. */
+import type { JsonValue } from '../../core/json.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Outcome } from './answers.ts';
+import { type JsonNode, parseJsonTree, textMember } from './json-tree.ts';
+import type { ReceivedStore } from './received.ts';
+import { type Entry, keyValues, storableKey, telemetryEntries } from './values.ts';
+
+/** new: ThingsBoard from 4.2.1 on; old: before. */
+export type Quirks = 'old' | 'new';
+
+/** Why a gateway's sub-device cannot be created. */
+export type DeviceRefusal = 'device-creation-failed' | 'device-limit';
+
+/** What an API handler may see and do of the session and the server. */
+export interface ApiContext {
+  readonly device: string;
+  readonly gateway: boolean;
+  readonly quirks: Quirks;
+  /** Rate limits as configured, null for unlimited. */
+  readonly rate: string | null;
+  readonly clock: Clock;
+  readonly store: ReceivedStore;
+  readonly refusedDevices: ReadonlyMap<string, DeviceRefusal>;
+  /** Sub-devices that this gateway session has been in contact with. */
+  readonly subDevices: Set<string>;
+  /** Takes tokens of the rate limit; false when it is reached. */
+  takeMessages(count: number): boolean;
+  /** Publishes to the client if it subscribed to `filter`. */
+  reply(filter: string, topic: string, document: JsonValue): void;
+  /** Calls back later unless the session ends first. */
+  later(ms: number, callback: () => void): void;
+}
+
+export interface Handled {
+  readonly outcome: Outcome;
+  /** PUBACKs for this one packet: servers before 4.2.1 send one per device of a gateway message. */
+  readonly pubacks: number;
+}
+
+export const ACCEPTED: Handled = { outcome: 'accepted', pubacks: 1 };
+
+export function refused(outcome: Outcome): Handled {
+  return { outcome, pubacks: 1 };
+}
+
+/** How long a client RPC waits for a rule chain that never answers, milliseconds. */
+const RPC_TIMEOUT_MS = 60_000;
+
+const REQUEST = /^v1\/devices\/me\/(attributes|rpc)\/request\/([^/]+)$/;
+const RPC_RESPONSE = /^v1\/devices\/me\/rpc\/response\/[^/]+$/;
+
+export function handleDevicePublish(context: ApiContext, topic: string, payload: Uint8Array): Handled {
+  const handler =
+    topic === 'v1/devices/me/telemetry' ? telemetry : topic === 'v1/devices/me/attributes' ? attributes : undefined;
+  const request = REQUEST.exec(topic);
+  if (handler === undefined && request === null && topic !== 'v1/devices/me/claim' && !RPC_RESPONSE.test(topic)) {
+    return refused('topic-unknown');
+  }
+  const document = parseJsonTree(textOf(payload));
+  if (document === null) return refused('payload-invalid');
+  if (handler !== undefined) return handler(context, document);
+  if (request?.[1] === 'attributes') return attributesRequest(context, request[2] ?? '', document);
+  if (request?.[1] === 'rpc') return clientRpc(context, request[2] ?? '', document);
+  return ACCEPTED;
+}
+
+export function textOf(payload: Uint8Array): string {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8');
+}
+
+function telemetry(context: ApiContext, document: JsonNode): Handled {
+  const entries = telemetryEntries(document, context.clock.now());
+  if (!entries.ok) return refused(entries.fault === 'syntax' ? 'payload-invalid' : 'exception');
+  // An empty list makes no message for the rule engine, so nothing ever acknowledges it.
+  if (entries.value.length === 0) return refused('unanswered');
+  saveTelemetry(context.store, context.device, entries.value);
+  return ACCEPTED;
+}
+
+/** After the PUBACK the save fails as a whole when one key cannot be stored. */
+export function saveTelemetry(store: ReceivedStore, device: string, entries: readonly Entry[]): void {
+  store.messages += 1;
+  if (entries.every(({ values }) => [...values.keys()].every(storableKey))) store.saveTelemetry(device, entries);
+  else store.failedLater += 1;
+}
+
+function attributes(context: ApiContext, document: JsonNode): Handled {
+  const values = keyValues(document);
+  if (!values.ok) return refused('payload-invalid');
+  context.store.messages += 1;
+  context.store.saveAttributes(context.device, values.value);
+  return ACCEPTED;
+}
+
+function attributesRequest(context: ApiContext, id: string, document: JsonNode): Handled {
+  const wanted = textMember(document, 'clientKeys')?.split(',');
+  const all = [...context.store.attributesOf(context.device)];
+  const chosen = all.filter(([key]) => wanted?.includes(key) ?? false);
+  context.reply('v1/devices/me/attributes/response/+', `v1/devices/me/attributes/response/${id}`, {
+    client: Object.fromEntries(chosen.map(([key, stored]): [string, JsonValue] => [key, stored.value])),
+    shared: {},
+  });
+  return ACCEPTED;
+}
+
+function clientRpc(context: ApiContext, id: string, document: JsonNode): Handled {
+  const method = textMember(document, 'method');
+  if (method === undefined) return refused('payload-invalid');
+  const answer = (result: JsonValue): void =>
+    context.reply('v1/devices/me/rpc/response/+', `v1/devices/me/rpc/response/${id}`, result);
+  if (method === 'getSessionLimits') answer(sessionLimits(context));
+  else context.later(RPC_TIMEOUT_MS, () => answer({ error: 'timeout' }));
+  return ACCEPTED;
+}
+
+function sessionLimits({ rate, gateway }: ApiContext): JsonValue {
+  const limits = { messages: rate, telemetryMessages: null, telemetryDataPoints: null };
+  return {
+    maxPayloadSize: 65_536,
+    maxInflightMessages: 100,
+    rateLimits: limits,
+    ...(gateway ? { gatewayRateLimits: limits } : {}),
+  };
+}

@@ -1,0 +1,253 @@
+/**
+ * A ThingsBoard to test against: an MQTT 3.1.1 and 5 server that answers like the real one (facts/thingsboard.md, CE
+ * 4.3), keeps what it received, and misbehaves when a test tells it to.
+ */
+import { once } from 'node:events';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { IConnectPacket } from 'mqtt-packet';
+import { fail } from '../../core/errors.ts';
+import { writeJson } from '../../core/json.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { DISCONNECT, type Refusal } from './answers.ts';
+import type { DeviceRefusal, Quirks } from './device-api.ts';
+import { checkRateLimits } from './rate-limit.ts';
+import { type Received, ReceivedStore, receivedDocument } from './received.ts';
+import { type DoubleToken, Session, type SessionHost } from './session.ts';
+
+export interface DoubleOptions {
+  readonly tokens: readonly DoubleToken[];
+  /** MQTT port; 0 (default) picks a free one. */
+  readonly port?: number;
+  /** 127.0.0.1 unless told otherwise. */
+  readonly host?: string;
+  /** Port of GET /received; 0 picks a free one, null (default) for none. */
+  readonly httpPort?: number | null;
+  /** new (default): ThingsBoard from 4.2.1 on; old: before. */
+  readonly quirks?: Quirks;
+  /** `"capacity:seconds,..."` per session, null (default) for unlimited. Throws INVALID_VALUE. */
+  readonly rate?: string | null;
+  readonly clock?: Clock;
+  /** From a newcomer's CONNACK to the close of the eldest session, milliseconds (default 20). */
+  readonly takeoverDelayMs?: number;
+}
+
+export interface SessionInfo {
+  readonly device: string;
+  readonly clientId: string;
+  readonly version: 4 | 5;
+}
+
+export interface ThingsBoardDouble {
+  readonly host: string;
+  readonly port: number;
+  readonly httpPort: number | null;
+  received(): Received;
+  /** Sessions that stand, eldest first. */
+  sessions(): readonly SessionInfo[];
+  /** CONNECTs taken so far, refused ones among them. */
+  connects(): number;
+  /** Refuses every CONNECT from now on; null accepts again. */
+  refuseConnections(refusal: Refusal | null): void;
+  /** These sub-devices cannot be created from now on; null takes it back. */
+  refuseDevices(names: readonly string[], refusal: DeviceRefusal | null): void;
+  /** Accepts connections and octets, answers nothing. */
+  freeze(): void;
+  thaw(): void;
+  /** Resets every connection. */
+  dropAll(): void;
+  /** Holds every PUBACK back from now on. */
+  withholdAcks(): void;
+  /** Sends what was held back, and holds nothing back any more. */
+  releaseAcks(order?: 'as-received' | 'reversed'): void;
+  withheldAcks(): number;
+  /** Vanishes as if killed; what was received stays. */
+  kill(): Promise<void>;
+  /** Comes back on the same port. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const DEFAULT_TAKEOVER_DELAY_MS = 20;
+
+/** Starts the double; resolves when it listens. Throws INVALID_VALUE for a bad rate limit or a port in use. */
+export async function startThingsBoardDouble(options: DoubleOptions): Promise<ThingsBoardDouble> {
+  const double = new Double(options);
+  await double.start();
+  return double;
+}
+
+class Double implements ThingsBoardDouble, SessionHost {
+  readonly host: string;
+  readonly clock: Clock;
+  readonly quirks: Quirks;
+  readonly rate: string | null;
+  readonly store = new ReceivedStore();
+  readonly refusedDevices = new Map<string, DeviceRefusal>();
+  port: number;
+  httpPort: number | null;
+  private readonly tokens: readonly DoubleToken[];
+  private readonly takeoverDelayMs: number;
+  private readonly connections = new Set<Session>();
+  private server: Server | null = null;
+  private httpServer: HttpServer | null = null;
+  private withheld: (() => void)[] | null = null;
+  private refusal: Refusal | null = null;
+  private frozen = false;
+  private connectCount = 0;
+
+  constructor(options: DoubleOptions) {
+    this.host = options.host ?? '127.0.0.1';
+    this.port = options.port ?? 0;
+    this.httpPort = options.httpPort ?? null;
+    this.clock = options.clock ?? systemClock;
+    this.quirks = options.quirks ?? 'new';
+    this.rate = options.rate ?? null;
+    this.tokens = options.tokens;
+    this.takeoverDelayMs = options.takeoverDelayMs ?? DEFAULT_TAKEOVER_DELAY_MS;
+    if (this.rate !== null) checkRateLimits(this.rate);
+  }
+
+  async start(): Promise<void> {
+    await this.restart();
+    if (this.httpPort !== null) await this.startHttp(this.httpPort);
+  }
+
+  async restart(): Promise<void> {
+    if (this.server !== null) return;
+    const server = createServer((socket) => this.accept(socket));
+    this.port = await listen(server, this.port, this.host);
+    this.server = server;
+  }
+
+  private async startHttp(port: number): Promise<void> {
+    const server = createHttpServer((request, response) => {
+      const found = request.method === 'GET' && request.url === '/received';
+      const document = found ? receivedDocument(this.received()) : { error: 'only GET /received is here' };
+      response.writeHead(found ? 200 : 404, { 'content-type': 'application/json' });
+      response.end(`${writeJson(document)}\n`);
+    });
+    this.httpPort = await listen(server, port, this.host);
+    this.httpServer = server;
+  }
+
+  private accept(socket: Socket): void {
+    const session = new Session(socket, this);
+    this.connections.add(session);
+    if (this.frozen) session.freeze();
+  }
+
+  /** The client ID does not count for access tokens, nor does a password. */
+  authenticate({ username, clientId }: IConnectPacket): DoubleToken | Refusal {
+    this.connectCount += 1;
+    if (this.refusal !== null) return this.refusal;
+    if (username === undefined) return clientId === '' ? 'no-credentials' : 'unknown-client-id';
+    return this.tokens.find(({ token }) => token === username) ?? 'bad-credentials';
+  }
+
+  /** actors.session.max_concurrent_sessions_per_device is 1: the newcomer stays. */
+  standing(newcomer: Session): void {
+    for (const session of this.connections) {
+      if (session === newcomer || session.token?.device !== newcomer.token?.device) continue;
+      session.displace();
+      this.clock.setTimer(this.takeoverDelayMs, () => session.end(DISCONNECT.takenOver));
+    }
+  }
+
+  closed(session: Session): void {
+    this.connections.delete(session);
+  }
+
+  acknowledge(send: () => void): void {
+    if (this.withheld === null) send();
+    else this.withheld.push(send);
+  }
+
+  received(): Received {
+    return this.store.snapshot();
+  }
+
+  sessions(): readonly SessionInfo[] {
+    return [...this.connections].flatMap(({ token, clientId, version }) =>
+      token === null ? [] : [{ device: token.device, clientId, version }],
+    );
+  }
+
+  connects(): number {
+    return this.connectCount;
+  }
+
+  refuseConnections(refusal: Refusal | null): void {
+    this.refusal = refusal;
+  }
+
+  refuseDevices(names: readonly string[], refusal: DeviceRefusal | null): void {
+    for (const name of names) {
+      if (refusal === null) this.refusedDevices.delete(name);
+      else this.refusedDevices.set(name, refusal);
+    }
+  }
+
+  freeze(): void {
+    this.frozen = true;
+    for (const session of this.connections) session.freeze();
+  }
+
+  thaw(): void {
+    this.frozen = false;
+    for (const session of this.connections) session.thaw();
+  }
+
+  dropAll(): void {
+    for (const session of [...this.connections]) session.drop();
+  }
+
+  withholdAcks(): void {
+    this.withheld ??= [];
+  }
+
+  releaseAcks(order: 'as-received' | 'reversed' = 'as-received'): void {
+    const held = this.withheld ?? [];
+    this.withheld = null;
+    for (const send of order === 'reversed' ? held.reverse() : held) send();
+  }
+
+  withheldAcks(): number {
+    return this.withheld?.length ?? 0;
+  }
+
+  async kill(): Promise<void> {
+    const { server } = this;
+    this.server = null;
+    if (server === null) return;
+    const closed = once(server, 'close');
+    server.close();
+    this.dropAll();
+    await closed;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    const { httpServer } = this;
+    this.httpServer = null;
+    if (httpServer === null) return;
+    const closed = once(httpServer, 'close');
+    httpServer.close();
+    httpServer.closeAllConnections();
+    await closed;
+  }
+}
+
+/** Listens and returns the port. Throws INVALID_VALUE when the port cannot be had. */
+async function listen(server: Server | HttpServer, port: number, host: string): Promise<number> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    fail('INVALID_VALUE', `cannot listen on ${host}:${port}: ${(error as Error).message}`, {
+      layer: 'simulator',
+      cause: error,
+    });
+  }
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,189 @@
+/** The database file: making it, opening it, transactions. Every failure comes out as a BridgeError. */
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
+import { fail } from '../core/errors.ts';
+import { mapped, storeError } from './errors.ts';
+import { createKeyFile, keyFileOf, readKeyFile, syncDirectory } from './key-file.ts';
+import { APPLICATION_ID, latestVersion, migrate, refuseNewer, schemaVersion } from './migrations.ts';
+import { createSealing, type Sealing } from './sealing.ts';
+
+/** Waiting for a lock blocks the event loop: the daemon's main thread hardly waits, a command may. */
+export const DAEMON_BUSY_MS = 20;
+export const COMMAND_BUSY_MS = 5000;
+
+const KEY_CHECK_PURPOSE = 'fleet_state/key_check/1';
+
+export interface OpenOptions {
+  /** No migration, no writes. */
+  readonly readonly?: boolean;
+  /** How long to wait for another process's lock, blocking; COMMAND_BUSY_MS when not given. */
+  readonly busyTimeoutMs?: number;
+}
+
+export interface Database {
+  /** The real path of the file, symbolic links resolved: what lies beside it is found from here. */
+  readonly path: string;
+  readonly sql: BetterSqlite3.Database;
+  /**
+   * What opens and seals secrets; the key is read at the first call, so that who needs no secret needs no key.
+   * Throws SEALING_KEY_*.
+   */
+  sealing(): Sealing;
+  close(): void;
+}
+
+/**
+ * Opens an existing database and brings its schema up to date.
+ * Throws DATABASE_MISSING, NOT_INITIALISED, DATABASE_TOO_NEW, DATABASE_TOO_OLD (read-only), DATABASE_*.
+ */
+export function openDatabase(path: string, options: OpenOptions = {}): Database {
+  const file = existingFile(path);
+  const sql = connect(file, options);
+  try {
+    if (schemaVersion(sql) === 0) fail('NOT_INITIALISED', `${file} is empty`);
+    bringUpToDate(sql, file, options.readonly === true);
+    return handle(file, sql);
+  } catch (error) {
+    sql.close();
+    throw storeError(error, file);
+  }
+}
+
+/**
+ * Makes directory, sealing key and database, each where it is missing, and opens the database: doing it again changes
+ * nothing. A key that is lost is not replaced: throws SEALING_KEY_MISSING when a database is there without it.
+ */
+export function initDatabase(path: string): Database {
+  const wanted = resolve(path);
+  const file = mapped(wanted, () => {
+    mkdirSync(dirname(wanted), { recursive: true, mode: 0o750 });
+    return existsSync(wanted) ? realpathSync(wanted) : join(realpathSync(dirname(wanted)), basename(wanted));
+  });
+  const key = keyFileOf(file);
+  // The key first: a database never stands without one, so a missing key always means a lost one.
+  if (!existsSync(file)) {
+    if (!existsSync(key.path)) createKeyFile(key.path);
+    createEmptyFile(file);
+  }
+  const sql = connect(file, {});
+  try {
+    if (schemaVersion(sql) === 0 && !existsSync(key.path)) createKeyFile(key.path);
+    bringUpToDate(sql, file, false);
+    const database = handle(file, sql);
+    setKeyCheck(database);
+    database.sealing();
+    return database;
+  } catch (error) {
+    sql.close();
+    throw storeError(error, file);
+  }
+}
+
+/** Runs `action` in one write transaction: all of it or nothing. Not to be nested. Failures as BridgeErrors. */
+export function inTransaction<T>({ sql, path }: Database, action: () => T): T {
+  return mapped(path, () => sql.transaction(action).immediate());
+}
+
+/** Runs `action` on one consistent state of the database, whatever others write meanwhile. */
+export function inSnapshot<T>({ sql, path }: Database, action: () => T): T {
+  return mapped(path, () => sql.transaction(action).deferred());
+}
+
+/** Reads the whole file and compares it with itself (PRAGMA quick_check). Throws DATABASE_CORRUPT. */
+export function checkDatabase({ sql, path }: Database): void {
+  const verdict = mapped(path, () => String(sql.pragma('quick_check(1)', { simple: true })));
+  if (verdict !== 'ok') fail('DATABASE_CORRUPT', `${path}: ${verdict}`);
+}
+
+/** The real path. Throws DATABASE_MISSING. */
+export function existingFile(path: string): string {
+  return mapped(path, () => realpathSync(path));
+}
+
+function createEmptyFile(file: string): void {
+  mapped(file, () => {
+    // Group members may read (`status`); WAL and shared memory file take over the mode.
+    closeSync(openSync(file, 'wx', 0o640));
+    syncDirectory(dirname(file));
+  });
+}
+
+function connect(file: string, { readonly = false, busyTimeoutMs = COMMAND_BUSY_MS }: OpenOptions) {
+  return mapped(file, () => {
+    const sql = new BetterSqlite3(file, { readonly, fileMustExist: true, timeout: busyTimeoutMs });
+    try {
+      refuseForeign(sql, file);
+      if (!readonly) setUp(sql, file);
+      return sql;
+    } catch (error) {
+      sql.close();
+      throw error;
+    }
+  });
+}
+
+function refuseForeign(sql: BetterSqlite3.Database, file: string): void {
+  const id = Number(sql.pragma('application_id', { simple: true }));
+  const tables = sql.prepare<[], { n: number }>('SELECT count(*) AS n FROM sqlite_schema').get()?.n ?? 0;
+  if (id === APPLICATION_ID || (id === 0 && tables === 0)) return;
+  fail('DATABASE_CORRUPT', `${file} is a SQLite database of another program`, {
+    fault: 'config',
+    hint: 'give --db another path',
+  });
+}
+
+function setUp(sql: BetterSqlite3.Database, file: string): void {
+  const mode = String(sql.pragma('journal_mode = WAL', { simple: true }));
+  if (mode !== 'wal') fail('DATABASE_ERROR', `${file}: the file system allows no write-ahead log (${mode})`);
+  // The build would drop to NORMAL in WAL mode: a commit would not survive the loss of power.
+  sql.pragma('synchronous = FULL');
+  sql.pragma('foreign_keys = ON');
+  sql.pragma('journal_size_limit = 16777216');
+}
+
+function bringUpToDate(sql: BetterSqlite3.Database, file: string, readonly: boolean): void {
+  if (!readonly) {
+    migrate(sql);
+    return;
+  }
+  refuseNewer(sql);
+  const found = schemaVersion(sql);
+  if (found < latestVersion()) fail('DATABASE_TOO_OLD', `${file} has schema version ${found}`, { facts: { found } });
+}
+
+function handle(path: string, sql: BetterSqlite3.Database): Database {
+  let opened: Sealing | null = null;
+  const database: Database = {
+    path,
+    sql,
+    sealing() {
+      opened ??= checkedSealing(database);
+      return opened;
+    },
+    close: () => mapped(path, () => void sql.close()),
+  };
+  return database;
+}
+
+/** The sealing, after the check value made at `init` has shown that the key is the one of this database. */
+function checkedSealing({ path, sql }: Database): Sealing {
+  const sealing = createSealing(readKeyFile(keyFileOf(path)));
+  const check = mapped(path, () => keyCheck(sql));
+  if (check === null) fail('NOT_INITIALISED', `${path} was not completely initialised`);
+  sealing.open(KEY_CHECK_PURPOSE, check);
+  return sealing;
+}
+
+function setKeyCheck(database: Database): void {
+  inTransaction(database, () => {
+    if (keyCheck(database.sql) !== null) return;
+    const value = createSealing(readKeyFile(keyFileOf(database.path))).seal(KEY_CHECK_PURPOSE, Buffer.from('dlms'));
+    database.sql.prepare('UPDATE fleet_state SET key_check = ? WHERE id = 1').run(value);
+  });
+}
+
+function keyCheck(sql: BetterSqlite3.Database): Uint8Array | null {
+  const row = sql.prepare<[], { key_check: Buffer | null }>('SELECT key_check FROM fleet_state WHERE id = 1').get();
+  return row?.key_check ?? null;
+}

@@ -1,0 +1,52 @@
+/** Tokens in the database: each is one MQTT session and stands there once. */
+import type BetterSqlite3 from 'better-sqlite3';
+import { fail } from '../../core/errors.ts';
+import type { Database } from '../database.ts';
+import { sealToken } from './sealed.ts';
+import { validToken } from './validate.ts';
+
+/**
+ * Stores a token for a target and returns the connection's id. A retired connection with this token comes back to life,
+ * with the rows it still has to deliver. Throws DUPLICATE_TOKEN, INVALID_VALUE. Within a transaction.
+ */
+export function addConnection(
+  { sql, sealing }: Database,
+  target: { readonly id: number; readonly url: string },
+  meterId: number | null,
+  token: string,
+): number {
+  const fingerprint = sealing().fingerprint(target.url, validToken(token));
+  const known = sql
+    .prepare<[Uint8Array], { id: number; retired: number }>(
+      'SELECT id, retired FROM connection WHERE token_fingerprint = ?',
+    )
+    .get(fingerprint);
+  if (known?.retired === 0) fail('DUPLICATE_TOKEN', `the token is in use already on ${target.url}`);
+  if (known !== undefined) {
+    const revive = sql.prepare('UPDATE connection SET target_id = ?, meter_id = ?, retired = 0 WHERE id = ?');
+    revive.run(target.id, meterId, known.id);
+    return known.id;
+  }
+  const insert = sql.prepare(
+    'INSERT INTO connection (target_id, meter_id, token, token_fingerprint) VALUES (?, ?, ?, ?)',
+  );
+  const id = Number(insert.run(target.id, meterId, Buffer.alloc(0), fingerprint).lastInsertRowid);
+  // The id is part of what the token is sealed for, and is known only now.
+  sql.prepare('UPDATE connection SET token = ? WHERE id = ?').run(sealToken(sealing(), id, token), id);
+  return id;
+}
+
+/** Takes a meter's connections out of use: they go at once, or with the last row they have to deliver. */
+export function retireConnections(sql: BetterSqlite3.Database, meterId: number): void {
+  sql.prepare('UPDATE connection SET retired = 1 WHERE meter_id = ?').run(meterId);
+  dropDrainedConnections(sql);
+}
+
+/** Takes away retired connections that have delivered everything; tells whether there were any. */
+export function dropDrainedConnections(sql: BetterSqlite3.Database): boolean {
+  const drop = sql.prepare(
+    `DELETE FROM connection WHERE retired = 1
+     AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.connection_id = connection.id)`,
+  );
+  return drop.run().changes > 0;
+}

@@ -1,0 +1,75 @@
+/** Reading the fleet. */
+import { DEFAULT_METER_SETTINGS, type MeterSettings } from '../../dlms/settings.ts';
+import { type Database, inSnapshot } from '../database.ts';
+import { mapped } from '../errors.ts';
+import { revision } from './revision.ts';
+import { openSecrets, openToken } from './sealed.ts';
+import type { Connection, Fleet, Line, Meter, Point, PointGroup, Target } from './types.ts';
+
+type Row<T, Columns> = Omit<T, keyof Columns> & Columns;
+type ConnectionRow = Row<Connection, { token: Buffer; retired: number }>;
+type MeterRow = Row<Meter, { enabled: number; settings: string; secrets: Buffer }>;
+
+/** The whole fleet as of one moment, each list in the order of its ids. Throws SEALING_KEY_*, DATABASE_*. */
+export function loadFleet(database: Database): Fleet {
+  const { sql } = database;
+  const sealing = database.sealing();
+  return inSnapshot(database, () => ({
+    revision: revision(database),
+    targets: sql
+      .prepare<[], Target>('SELECT id, name, url, protocol, mode, ca_file AS caFile FROM target ORDER BY id')
+      .all(),
+    connections: sql
+      .prepare<[], ConnectionRow>(
+        'SELECT id, target_id AS targetId, meter_id AS meterId, token, retired FROM connection ORDER BY id',
+      )
+      .all()
+      .map((row) => ({ ...row, token: openToken(sealing, row.id, row.token), retired: row.retired === 1 })),
+    lines: sql.prepare<[], Line>('SELECT id, link FROM line ORDER BY id').all(),
+    meters: sql
+      .prepare<[], MeterRow>('SELECT id, line_id AS lineId, name, enabled, settings, secrets FROM meter ORDER BY id')
+      .all()
+      .map((row) => ({
+        ...row,
+        enabled: row.enabled === 1,
+        settings: settingsOf(row.settings),
+        secrets: openSecrets(sealing, row.id, row.secrets),
+      })),
+    groups: sql
+      .prepare<[], PointGroup>(
+        'SELECT id, meter_id AS meterId, name, interval_ms AS intervalMs FROM point_group ORDER BY id',
+      )
+      .all(),
+    points: sql
+      .prepare<[], Point>(
+        'SELECT id, group_id AS groupId, class_id AS classId, obis, attribute, key FROM point ORDER BY id',
+      )
+      .all(),
+  }));
+}
+
+/** What was learned of a meter, by kind; each a JSON text. Empty for a meter that is not known. */
+export function loadLearned({ sql, path }: Database, meterId: number): Map<string, string> {
+  const select = (): { kind: string; json: string }[] =>
+    sql
+      .prepare<[number], { kind: string; json: string }>('SELECT kind, json FROM learned WHERE meter_id = ?')
+      .all(meterId);
+  return new Map(mapped(path, select).map(({ kind, json }) => [kind, json]));
+}
+
+/**
+ * Who wants the readings of a meter: every gateway, and the meter's own connection. Retired connections want nothing.
+ */
+export function connectionsOfMeter({ targets, connections }: Fleet, meterId: number): readonly Connection[] {
+  const gateways = new Set(targets.filter(({ mode }) => mode === 'gateway').map(({ id }) => id));
+  return connections.filter(
+    (connection) =>
+      !connection.retired &&
+      (connection.meterId === meterId || (connection.meterId === null && gateways.has(connection.targetId))),
+  );
+}
+
+/** Settings that came after the meter was stored have their defaults. */
+function settingsOf(json: string): MeterSettings {
+  return { ...DEFAULT_METER_SETTINGS, ...(JSON.parse(json) as Partial<MeterSettings>) };
+}

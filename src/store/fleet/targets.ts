@@ -1,0 +1,38 @@
+/** ThingsBoard targets. */
+import { fail } from '../../core/errors.ts';
+import { type Database, inTransaction } from '../database.ts';
+import { addConnection } from './connections.ts';
+import { bumpRevision } from './revision.ts';
+import type { NewTarget } from './types.ts';
+import { canonicalTargetUrl, validName } from './validate.ts';
+
+/**
+ * Stores a target with its token and returns its id.
+ * There is at most one target in device mode, and it comes before the meters, since each of them brings a token for it.
+ * Throws ALREADY_EXISTS (name), DUPLICATE_TOKEN, INVALID_VALUE.
+ */
+export function addTarget(database: Database, target: NewTarget): number {
+  const { sql } = database;
+  const name = validName('the target name', target.name);
+  const url = canonicalTargetUrl(target.url);
+  return inTransaction(database, () => {
+    if (sql.prepare('SELECT 1 FROM target WHERE name = ?').get(name) !== undefined) {
+      fail('ALREADY_EXISTS', `there is a target "${name}" already`);
+    }
+    if (target.mode === 'device') requireRoomForDeviceTarget(database);
+    const insert = sql.prepare('INSERT INTO target (name, url, protocol, mode, ca_file) VALUES (?, ?, ?, ?, ?)');
+    const id = Number(insert.run(name, url, target.protocol, target.mode, target.caFile).lastInsertRowid);
+    addConnection(database, { id, url }, null, target.token);
+    bumpRevision(sql);
+    return id;
+  });
+}
+
+function requireRoomForDeviceTarget({ sql }: Database): void {
+  if (sql.prepare("SELECT 1 FROM target WHERE mode = 'device'").get() !== undefined) {
+    fail('INVALID_VALUE', 'there is a target in device mode already', { hint: 'a second target takes --mode gateway' });
+  }
+  if (sql.prepare('SELECT 1 FROM meter').get() !== undefined) {
+    fail('INVALID_VALUE', 'there are meters already, which have no tokens for a target in device mode');
+  }
+}

@@ -1,0 +1,112 @@
+/** The fleet: what is configured. Ids are never given twice, so an id that was removed never comes to mean another. */
+import type { MeterSecrets, MeterSettings } from '../../dlms/settings.ts';
+
+export type MqttProtocol = '5' | '3.1.1';
+
+/** gateway: one token for all meters, each its own ThingsBoard device by name; device: one token per meter. */
+export type TargetMode = 'gateway' | 'device';
+
+/** One ThingsBoard. */
+export interface Target {
+  readonly id: number;
+  readonly name: string;
+  /** Canonical: `mqtt://host:port` or `mqtts://host:port`, lower case, the port always there. */
+  readonly url: string;
+  readonly protocol: MqttProtocol;
+  readonly mode: TargetMode;
+  /** PEM file of the authority to trust besides the system's. */
+  readonly caFile: string | null;
+}
+
+/** One token on a target = one MQTT session. `meterId` null: the gateway's, or (device mode) the bridge's own device. */
+export interface Connection {
+  readonly id: number;
+  readonly targetId: number;
+  readonly meterId: number | null;
+  /** In clear here in memory, sealed on disk. Never log it. */
+  readonly token: string;
+  /** Its meter was removed (`meterId` is null) and rows are left to deliver: no new rows, and it goes with the last. */
+  readonly retired: boolean;
+}
+
+/** A physical way to meters. */
+export interface Line {
+  readonly id: number;
+  /** Canonical link text, unique. */
+  readonly link: string;
+}
+
+export interface Meter {
+  readonly id: number;
+  readonly lineId: number;
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly settings: MeterSettings;
+  readonly secrets: MeterSecrets;
+}
+
+/** Points of one meter with one interval. */
+export interface PointGroup {
+  readonly id: number;
+  readonly meterId: number;
+  readonly name: string;
+  readonly intervalMs: number;
+}
+
+/** One attribute of one object that is read. */
+export interface Point {
+  readonly id: number;
+  readonly groupId: number;
+  /** null: to be looked up in the meter's object list. */
+  readonly classId: number | null;
+  /** Dotted, six value groups: `1.0.1.8.0.255`. */
+  readonly obis: string;
+  readonly attribute: number;
+  /** Telemetry key, unique within the meter. */
+  readonly key: string;
+}
+
+export interface Fleet {
+  /** Moves with every change of what is below. */
+  readonly revision: number;
+  readonly targets: readonly Target[];
+  readonly connections: readonly Connection[];
+  readonly lines: readonly Line[];
+  readonly meters: readonly Meter[];
+  readonly groups: readonly PointGroup[];
+  readonly points: readonly Point[];
+}
+
+export interface NewTarget {
+  readonly name: string;
+  readonly url: string;
+  readonly protocol: MqttProtocol;
+  readonly mode: TargetMode;
+  readonly caFile: string | null;
+  /** The gateway's token, or (device mode) that of the bridge's own device. */
+  readonly token: string;
+}
+
+export interface NewPoint {
+  readonly classId: number | null;
+  readonly obis: string;
+  readonly attribute: number;
+  readonly key: string;
+}
+
+export interface NewPointGroup {
+  readonly name: string;
+  readonly intervalMs: number;
+  readonly points: readonly NewPoint[];
+}
+
+export interface NewMeter {
+  readonly name: string;
+  /** Canonical link text. */
+  readonly link: string;
+  readonly settings: MeterSettings;
+  readonly secrets: MeterSecrets;
+  readonly groups: readonly NewPointGroup[];
+  /** Device mode only, and needed there. */
+  readonly token?: string;
+}

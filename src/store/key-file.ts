@@ -1,0 +1,64 @@
+/** The file with the sealing key: 64 hex digits, readable by its owner only; or a systemd credential. */
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fromHex } from '../core/bytes.ts';
+import { fail } from '../core/errors.ts';
+import { mapped } from './errors.ts';
+import { KEY_OCTETS } from './sealing.ts';
+
+const NAME = 'dlms.key';
+
+export interface KeyFile {
+  readonly path: string;
+  /** Given by systemd (LoadCredential=), which looks after its permissions itself. */
+  readonly credential: boolean;
+}
+
+/** Where the key of the database at `databasePath` is: the credential if there is one, else beside the database. */
+export function keyFileOf(databasePath: string): KeyFile {
+  const credentials = process.env.CREDENTIALS_DIRECTORY;
+  if (credentials !== undefined && existsSync(join(credentials, NAME))) {
+    return { path: join(credentials, NAME), credential: true };
+  }
+  return { path: join(dirname(databasePath), NAME), credential: false };
+}
+
+/** Writes a new random key with mode 0600, durably. Never overwrites. */
+export function createKeyFile(path: string): void {
+  mapped(path, () => {
+    const file = openSync(path, 'wx', 0o600);
+    try {
+      writeSync(file, `${randomBytes(KEY_OCTETS).toString('hex')}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    syncDirectory(dirname(path));
+  });
+}
+
+/** The key. Throws SEALING_KEY_MISSING, SEALING_KEY_UNSAFE (others can read it), SEALING_KEY_WRONG (it is no key). */
+export function readKeyFile({ path, credential }: KeyFile): Uint8Array {
+  if (!existsSync(path)) fail('SEALING_KEY_MISSING', `${path} is not there`);
+  return mapped(path, () => {
+    const mode = statSync(path).mode & 0o777;
+    // A credential shows group permission where systemd grants access by an ACL.
+    if (!credential && (mode & 0o077) !== 0) {
+      fail('SEALING_KEY_UNSAFE', `${path} has mode ${mode.toString(8)}`, { hint: `chmod 600 ${path}` });
+    }
+    const text = readFileSync(path, 'ascii').trim();
+    if (!/^[0-9a-f]{64}$/i.test(text)) fail('SEALING_KEY_WRONG', `${path} does not hold 64 hex digits`);
+    return fromHex(text);
+  });
+}
+
+/** Makes a new name in the directory durable. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}

@@ -1,0 +1,68 @@
+/** Carries out one request of the writer; the caller holds the transaction. */
+import BetterSqlite3 from 'better-sqlite3';
+import { BridgeError } from '../../core/errors.ts';
+import type { CommitRequest, WriterRequest } from './requests.ts';
+import type { Totals } from './status.ts';
+
+/** Returns the ids of the outbox rows that were made. Throws NOT_FOUND when a connection is gone, or a SqliteError. */
+export type Execute = (request: WriterRequest) => readonly number[];
+
+export function createExecute(sql: BetterSqlite3.Database): Execute {
+  const insertRow = sql.prepare(
+    'INSERT INTO outbox (connection_id, device, cycle_id, created_at, readings) VALUES (?, ?, ?, ?, ?)',
+  );
+  // A meter that was removed while its cycle ran leaves nobody to have learned something.
+  const learn = sql.prepare(
+    `INSERT INTO learned (meter_id, kind, json) SELECT id, ?, ? FROM meter WHERE id = ?
+     ON CONFLICT (meter_id, kind) DO UPDATE SET json = excluded.json`,
+  );
+  const remove = sql.prepare('DELETE FROM outbox WHERE id = ?');
+  const setAside = sql.prepare('UPDATE outbox SET quarantined = 1, reason = ? WHERE id = ?');
+  const saveStatus = sql.prepare(
+    `INSERT INTO status (subject, json, updated_at) VALUES (?, ?, ?)
+     ON CONFLICT (subject) DO UPDATE SET json = excluded.json, updated_at = excluded.updated_at`,
+  );
+  const addToCounter = sql.prepare(
+    `INSERT INTO counter (name, value) VALUES (?, ?)
+     ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`,
+  );
+
+  const count = (totals: Partial<Totals>): void => {
+    for (const [name, value] of Object.entries(totals)) addToCounter.run(name, value);
+  };
+
+  function commit(cycle: CommitRequest): readonly number[] {
+    for (const { kind, json } of cycle.learned) learn.run(kind, json, cycle.meterId);
+    if (cycle.readingCount === 0 || cycle.connectionIds.length === 0) return [];
+    const rowIds = cycle.connectionIds.map((connectionId) => insertOutboxRow(connectionId, cycle));
+    count({ cycles: 1, readings: cycle.readingCount, rows: rowIds.length });
+    return rowIds;
+  }
+
+  function insertOutboxRow(connectionId: number, { device, cycleId, createdAt, readings }: CommitRequest): number {
+    try {
+      return Number(insertRow.run(connectionId, device, cycleId, createdAt, readings).lastInsertRowid);
+    } catch (cause) {
+      if (!(cause instanceof BetterSqlite3.SqliteError) || cause.code !== 'SQLITE_CONSTRAINT_FOREIGNKEY') throw cause;
+      throw new BridgeError('NOT_FOUND', `connection ${connectionId} was removed`, { layer: 'store', cause });
+    }
+  }
+
+  return (request) => {
+    switch (request.kind) {
+      case 'commit':
+        return commit(request);
+      case 'acknowledge': {
+        const delivered = request.rowIds.reduce((sum, id) => sum + remove.run(id).changes, 0);
+        if (delivered > 0) count({ delivered });
+        return [];
+      }
+      case 'quarantine':
+        for (const id of request.rowIds) setAside.run(request.reason, id);
+        return [];
+      case 'status':
+        for (const { subject, json } of request.entries) saveStatus.run(subject, json, request.updatedAt);
+        return [];
+    }
+  };
+}

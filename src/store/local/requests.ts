@@ -1,0 +1,57 @@
+/** What is asked of the writer and what it answers: plain data that passes between threads. */
+import { BridgeError, type ErrorDetail, type ErrorReport } from '../../core/errors.ts';
+import type { LearnedFact, StatusEntry } from './types.ts';
+
+export interface CommitRequest {
+  readonly kind: 'commit';
+  readonly cycleId: string;
+  readonly meterId: number;
+  readonly device: string;
+  readonly createdAt: number;
+  readonly connectionIds: readonly number[];
+  /** As `encodeReadings` prints them. */
+  readonly readings: string;
+  readonly readingCount: number;
+  readonly learned: readonly LearnedFact[];
+}
+
+export interface AcknowledgeRequest {
+  readonly kind: 'acknowledge';
+  readonly rowIds: readonly number[];
+}
+
+export interface QuarantineRequest {
+  readonly kind: 'quarantine';
+  readonly rowIds: readonly number[];
+  readonly reason: string;
+}
+
+export interface StatusRequest {
+  readonly kind: 'status';
+  readonly entries: readonly StatusEntry[];
+  readonly updatedAt: number;
+}
+
+export type WriterRequest = CommitRequest | AcknowledgeRequest | QuarantineRequest | StatusRequest;
+
+/** A BridgeError taken apart: classes do not survive the way between threads. */
+export type Failure = ErrorReport & Pick<BridgeError, 'facts'>;
+
+export type WriterReply =
+  | { readonly ok: true; readonly rowIds: readonly number[] }
+  | { readonly ok: false; readonly failure: Failure };
+
+/** Whatever carries groups of requests out: a thread of its own, or this one. One group at a time. */
+export interface WriterBackend {
+  /** One reply per request, in their order. Rejects when the fate of the group is not known. */
+  apply(requests: readonly WriterRequest[]): Promise<readonly WriterReply[]>;
+  close(): Promise<void>;
+}
+
+export function failureOf(error: BridgeError): Failure {
+  return { ...error.report(), facts: error.facts };
+}
+
+export function errorOf({ code, message, ...detail }: Failure): BridgeError {
+  return new BridgeError(code, message, detail satisfies ErrorDetail);
+}

@@ -1,0 +1,84 @@
+/** What the daemon keeps of its own work: readings on their way out, and its state as others may see it. */
+import type { Quality, Reading } from '../../reading/reading.ts';
+
+/** A reading as it waits in the outbox: the value as text, a decimal with all its digits. */
+export interface StoredReading {
+  readonly key: string;
+  /** Milliseconds UTC. */
+  readonly ts: number;
+  readonly type: 'number' | 'boolean' | 'string';
+  /** Decimal text, `true`/`false`, or the string. */
+  readonly text: string;
+  readonly quality: Quality;
+}
+
+/** One cycle's readings for one connection. */
+export interface OutboxRow {
+  readonly id: number;
+  readonly connectionId: number;
+  /** The meter's name when it was read. */
+  readonly device: string;
+  readonly cycleId: string;
+  /** Milliseconds UTC. */
+  readonly createdAt: number;
+  readonly readings: readonly StoredReading[];
+}
+
+/** What was learned of a meter (scaler and unit of an object, object list): one JSON text per kind. */
+export interface LearnedFact {
+  readonly kind: string;
+  readonly json: string;
+}
+
+export interface CycleCommit {
+  readonly cycleId: string;
+  readonly meterId: number;
+  /** The meter's name. */
+  readonly device: string;
+  readonly createdAt: number;
+  /** Who wants the readings; each gets a row of its own. */
+  readonly connectionIds: readonly number[];
+  readonly readings: readonly Reading[];
+  readonly learned?: readonly LearnedFact[];
+}
+
+export interface StatusEntry {
+  /** `daemon`, `meter:3`, `line:1`, `connection:2` ... */
+  readonly subject: string;
+  readonly json: string;
+}
+
+/**
+ * The one writer of the daemon. What a promise stands for is on the disk when it resolves; calls made while a
+ * transaction is under way share the next one. Rejects with DATABASE_*; after DATABASE_FULL, DATABASE_LOCKED or a
+ * retryable DATABASE_ERROR the same call may be made again.
+ */
+export interface Writer {
+  /** Returns the outbox row ids, one per connection in the order given; none when there are no readings. */
+  commitCycle(cycle: CycleCommit): Promise<readonly number[]>;
+  /** Deletes delivered rows. Rows that are gone already are no error. */
+  acknowledge(rowIds: readonly number[]): Promise<void>;
+  /** Sets rows aside with the reason; they are kept, and not pending any more. */
+  quarantine(rowIds: readonly number[], reason: string): Promise<void>;
+  saveStatus(entries: readonly StatusEntry[]): Promise<void>;
+  /** Finishes what was asked for, then closes; later calls reject with STOPPING. */
+  close(): Promise<void>;
+}
+
+export interface OutboxDepth {
+  /** Rows that wait for delivery, quarantined ones not among them. */
+  readonly rows: number;
+  /** `createdAt` of the first row that waits, milliseconds UTC. */
+  readonly oldest: number | null;
+  /** Octets of the readings that wait, as stored. */
+  readonly bytes: number;
+  readonly quarantined: number;
+}
+
+export interface OutboxReader {
+  /** Rows of a connection in the order they were committed, beginning after row `afterId` (0: from the first). */
+  pending(connectionId: number, afterId: number, limit: number): OutboxRow[];
+  depth(): OutboxDepth;
+  /** Rows of one connection that wait for delivery. */
+  depthOf(connectionId: number): number;
+}

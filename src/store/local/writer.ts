@@ -1,0 +1,66 @@
+/** The daemon's writer as its users see it: promises that stand for what is on the disk. */
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { type Logger, silentLogger } from '../../runtime/logger.ts';
+import { COMMAND_BUSY_MS, DAEMON_BUSY_MS } from '../database.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { encodeReadings } from './readings.ts';
+import type { WriterBackend } from './requests.ts';
+import type { Writer } from './types.ts';
+import { openWriterCore } from './writer-core.ts';
+import { startWriterThread } from './writer-thread.ts';
+
+export interface WriterOptions {
+  /** In a worker thread (from the build only), or in this one, for tests. True when not given. */
+  readonly thread?: boolean;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** For tests of slow disks: how long each commit takes at least, milliseconds. */
+  readonly commitDelayMs?: number;
+}
+
+/**
+ * Opens the writer of the database at `path`; there is one per daemon, which holds the daemon lock.
+ * Rejects with DATABASE_* as `openDatabase` throws them.
+ */
+export async function openWriter(path: string, options: WriterOptions = {}): Promise<Writer> {
+  const { thread = true, clock = systemClock, logger = silentLogger, commitDelayMs = 0 } = options;
+  const backend = thread
+    ? await startWriterThread({
+        entry: new URL('./writer-worker.js', import.meta.url),
+        data: { path, options: { busyTimeoutMs: COMMAND_BUSY_MS, commitDelayMs } },
+        clock,
+        logger,
+      })
+    : inThisThread(path, commitDelayMs);
+  return writerOn(backend, clock);
+}
+
+/** The writer over any backend. */
+export function writerOn(backend: WriterBackend, clock: Clock): Writer {
+  const { submit, close } = createGroupCommit(backend);
+  return {
+    // async, so that readings that cannot be stored reject as everything else does.
+    async commitCycle({ readings, learned = [], ...cycle }) {
+      const stored = { readings: encodeReadings(readings), readingCount: readings.length };
+      return submit({ kind: 'commit', ...cycle, ...stored, learned });
+    },
+    async acknowledge(rowIds) {
+      if (rowIds.length > 0) await submit({ kind: 'acknowledge', rowIds });
+    },
+    async quarantine(rowIds, reason) {
+      if (rowIds.length > 0) await submit({ kind: 'quarantine', rowIds, reason });
+    },
+    async saveStatus(entries) {
+      if (entries.length > 0) await submit({ kind: 'status', entries, updatedAt: clock.now() });
+    },
+    close,
+  };
+}
+
+function inThisThread(path: string, commitDelayMs: number): WriterBackend {
+  const core = openWriterCore(path, { busyTimeoutMs: DAEMON_BUSY_MS, commitDelayMs });
+  return {
+    apply: async (requests) => core.apply(requests),
+    close: async () => core.close(),
+  };
+}

@@ -1,0 +1,179 @@
+/** The schema as numbered steps. A step that was released is never changed; what comes later is a new one. */
+import type BetterSqlite3 from 'better-sqlite3';
+import { fail } from '../core/errors.ts';
+
+export interface Migration {
+  /** `user_version` after this step: 1, 2, 3 ... without gaps. */
+  readonly version: number;
+  readonly sql: string;
+}
+
+/** `application_id` of our databases: "DLMS". Another program's SQLite file is not touched. */
+export const APPLICATION_ID = 0x444c4d53;
+
+const FLEET = `
+  CREATE TABLE fleet_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    revision INTEGER NOT NULL,
+    key_check BLOB
+  ) STRICT;
+  INSERT INTO fleet_state (id, revision) VALUES (1, 0);
+
+  CREATE TABLE target (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    url TEXT NOT NULL,
+    protocol TEXT NOT NULL CHECK (protocol IN ('5', '3.1.1')),
+    mode TEXT NOT NULL CHECK (mode IN ('gateway', 'device')),
+    ca_file TEXT
+  ) STRICT;
+
+  CREATE TABLE line (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    link TEXT NOT NULL UNIQUE
+  ) STRICT;
+
+  CREATE TABLE meter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    line_id INTEGER NOT NULL REFERENCES line (id),
+    name TEXT NOT NULL UNIQUE,
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    settings TEXT NOT NULL,
+    secrets BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX meter_line ON meter (line_id);
+
+  CREATE TABLE point_group (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    meter_id INTEGER NOT NULL REFERENCES meter (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    interval_ms INTEGER NOT NULL CHECK (interval_ms > 0),
+    UNIQUE (meter_id, name),
+    UNIQUE (id, meter_id)
+  ) STRICT;
+
+  -- meter_id stands here too, so that the database itself keeps a key unique within its meter.
+  CREATE TABLE point (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_id INTEGER NOT NULL,
+    meter_id INTEGER NOT NULL,
+    class_id INTEGER,
+    obis TEXT NOT NULL,
+    attribute INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    UNIQUE (meter_id, key),
+    FOREIGN KEY (group_id, meter_id) REFERENCES point_group (id, meter_id) ON DELETE CASCADE
+  ) STRICT;
+  CREATE INDEX point_of_group ON point (group_id, meter_id);
+
+  CREATE TABLE connection (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    target_id INTEGER NOT NULL REFERENCES target (id),
+    meter_id INTEGER REFERENCES meter (id) ON DELETE SET NULL,
+    token BLOB NOT NULL,
+    token_fingerprint BLOB NOT NULL UNIQUE,
+    retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1))
+  ) STRICT;
+  CREATE INDEX connection_meter ON connection (meter_id);
+  CREATE INDEX connection_target ON connection (target_id);
+
+  CREATE TABLE learned (
+    meter_id INTEGER NOT NULL REFERENCES meter (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (meter_id, kind)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+const LOCAL = `
+  CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    connection_id INTEGER NOT NULL REFERENCES connection (id),
+    device TEXT NOT NULL,
+    cycle_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    lane TEXT NOT NULL DEFAULT 'live' CHECK (lane IN ('live', 'backlog')),
+    readings TEXT NOT NULL,
+    quarantined INTEGER NOT NULL DEFAULT 0 CHECK (quarantined IN (0, 1)),
+    reason TEXT
+  ) STRICT;
+  -- A connection's rows that wait, by id (the rowid is part of every index); the foreign key needs it whole.
+  CREATE INDEX outbox_of_connection ON outbox (connection_id, quarantined);
+
+  -- What the outbox holds, kept up to date row by row: counting a backlog of millions would stall its reader.
+  CREATE TABLE outbox_depth (
+    connection_id INTEGER PRIMARY KEY REFERENCES connection (id) ON DELETE CASCADE,
+    pending INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    quarantined INTEGER NOT NULL
+  ) STRICT;
+  CREATE TRIGGER outbox_inserted AFTER INSERT ON outbox BEGIN
+    INSERT INTO outbox_depth (connection_id, pending, bytes, quarantined)
+    VALUES (new.connection_id, 1, octet_length(new.readings), 0)
+    ON CONFLICT (connection_id) DO UPDATE SET pending = pending + 1, bytes = bytes + excluded.bytes;
+  END;
+  CREATE TRIGGER outbox_deleted AFTER DELETE ON outbox BEGIN
+    UPDATE outbox_depth SET
+      pending = pending - (1 - old.quarantined),
+      bytes = bytes - (1 - old.quarantined) * octet_length(old.readings),
+      quarantined = quarantined - old.quarantined
+    WHERE connection_id = old.connection_id;
+  END;
+  CREATE TRIGGER outbox_set_aside AFTER UPDATE OF quarantined ON outbox WHEN old.quarantined <> new.quarantined BEGIN
+    UPDATE outbox_depth SET
+      pending = pending - (new.quarantined - old.quarantined),
+      bytes = bytes - (new.quarantined - old.quarantined) * octet_length(new.readings),
+      quarantined = quarantined + (new.quarantined - old.quarantined)
+    WHERE connection_id = new.connection_id;
+  END;
+
+  CREATE TABLE status (
+    subject TEXT PRIMARY KEY,
+    json TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE counter (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FLEET + LOCAL }];
+
+/** The version that the steps lead to. */
+export function latestVersion(migrations: readonly Migration[] = MIGRATIONS): number {
+  return migrations.at(-1)?.version ?? 0;
+}
+
+export function schemaVersion(sql: BetterSqlite3.Database): number {
+  return Number(sql.pragma('user_version', { simple: true }));
+}
+
+/**
+ * Brings the schema up to date, each step whole or not at all. Two processes may do this at once: whoever comes second
+ * finds the work done. Throws DATABASE_TOO_NEW.
+ */
+export function migrate(sql: BetterSqlite3.Database, migrations: readonly Migration[] = MIGRATIONS): void {
+  refuseNewer(sql, migrations);
+  const step = sql.transaction((migration: Migration): void => {
+    if (schemaVersion(sql) >= migration.version) return;
+    sql.exec(migration.sql);
+    sql.pragma(`application_id = ${APPLICATION_ID}`);
+    sql.pragma(`user_version = ${migration.version}`);
+  });
+  for (const migration of migrations) {
+    if (schemaVersion(sql) < migration.version) step.immediate(migration);
+  }
+}
+
+/** Throws DATABASE_TOO_NEW when a newer program has been at this database. */
+export function refuseNewer(sql: BetterSqlite3.Database, migrations: readonly Migration[] = MIGRATIONS): void {
+  const found = schemaVersion(sql);
+  const known = latestVersion(migrations);
+  if (found > known) {
+    fail('DATABASE_TOO_NEW', `${sql.name} has schema version ${found}, this program knows versions up to ${known}`, {
+      facts: { found, known },
+    });
+  }
+}

@@ -1,0 +1,26 @@
+/** What a publisher tells the rest of the daemon. `connectionId` is that of the store. Never a token. */
+import type { BridgeError } from '../core/errors.ts';
+
+export interface ThingsBoardEvents {
+  connected: { readonly connectionId: number; readonly clientId: string };
+  /** A session ended (`stood`), or an attempt to open one failed. */
+  disconnected: { readonly connectionId: number; readonly error: BridgeError; readonly stood: boolean };
+  /** Every message of the row has its PUBACK and the row is gone from the outbox. */
+  published: {
+    readonly connectionId: number;
+    readonly rowId: number;
+    readonly cycleId: string;
+    readonly device: string;
+    readonly readings: number;
+  };
+  /** The row was set aside: it can never be delivered as it is. */
+  quarantined: {
+    readonly connectionId: number;
+    readonly rowId: number;
+    readonly cycleId: string;
+    readonly device: string;
+    readonly reason: string;
+  };
+  /** Another client took the session over: the same access token is in use elsewhere. */
+  conflict: { readonly connectionId: number; readonly clientId: string; readonly error: BridgeError };
+}

@@ -1,0 +1,5 @@
+/** The topics of ThingsBoard's device and gateway APIs that we publish to. */
+export const DEVICE_TELEMETRY = 'v1/devices/me/telemetry';
+export const GATEWAY_TELEMETRY = 'v1/gateway/telemetry';
+/** `{"device","type"}`: names the device profile before telemetry would create the device under `default`. */
+export const GATEWAY_CONNECT = 'v1/gateway/connect';

@@ -1,0 +1,134 @@
+/** Links as a person writes them (docs/cli.md, "Naming a meter") as data, with one canonical text for each. */
+import { fail } from '../core/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { serialTransport } from './serial.ts';
+import { tcpTransport } from './tcp.ts';
+import type { Transport } from './transport.ts';
+
+export type Framing = 'hdlc' | 'wrapper';
+
+export interface SerialFormat {
+  readonly dataBits: 7 | 8;
+  readonly parity: 'N' | 'E' | 'O';
+  readonly stopBits: 1 | 2;
+}
+
+interface NetworkLink {
+  /** Canonical: two links that mean the same have the same text. */
+  readonly text: string;
+  /** Lower-case, IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+interface SerialLink {
+  readonly text: string;
+  readonly path: string;
+  readonly baudRate: number;
+  readonly format: SerialFormat;
+}
+
+export type LinkAddress =
+  | (NetworkLink & { readonly kind: 'tcp'; readonly framing: Framing })
+  | (NetworkLink & { readonly kind: 'udp'; readonly framing: 'wrapper' })
+  | (SerialLink & { readonly kind: 'serial'; readonly framing: 'hdlc' })
+  /** With the mode E sign-on of IEC 62056-21; baud rate and format are those of the sign-on. */
+  | (SerialLink & { readonly kind: 'serial+e'; readonly framing: 'hdlc' });
+
+/** IANA's port for DLMS/COSEM. */
+export const DEFAULT_PORT = 4059;
+
+interface SerialDefaults {
+  readonly baud: number;
+  readonly format: string;
+}
+const SERIAL_DEFAULTS = {
+  serial: { baud: 9600, format: '8N1' },
+  'serial+e': { baud: 300, format: '7E1' },
+} as const satisfies Record<string, SerialDefaults>;
+
+const HIGHEST_BAUD = 4_000_000;
+
+/** Parses a link. Throws INVALID_LINK, saying what is wrong. */
+export function parseLink(text: string): LinkAddress {
+  const [, scheme = '', rest = ''] = /^([a-z+]+):\/\/(.*)$/is.exec(text.trim()) ?? [];
+  switch (scheme.toLowerCase()) {
+    case 'tcp':
+      return { kind: 'tcp', framing: 'wrapper', ...networkLink('tcp', rest) };
+    case 'tcp+hdlc':
+      return { kind: 'tcp', framing: 'hdlc', ...networkLink('tcp+hdlc', rest) };
+    case 'udp':
+      return { kind: 'udp', framing: 'wrapper', ...networkLink('udp', rest) };
+    case 'serial':
+      return { kind: 'serial', framing: 'hdlc', ...serialLink('serial', rest) };
+    case 'serial+e':
+      return { kind: 'serial+e', framing: 'hdlc', ...serialLink('serial+e', rest) };
+    default:
+      return fail('INVALID_LINK', `"${shown(text)}" is no link`);
+  }
+}
+
+/** What stands between the transport and the APDUs on this link. */
+export function framingOf(address: LinkAddress): Framing {
+  return address.framing;
+}
+
+/** The transport of a link, not opened yet. Throws UNSUPPORTED for UDP and mode E. */
+export function transportOf(address: LinkAddress, clock: Clock): Transport {
+  switch (address.kind) {
+    case 'tcp':
+      return tcpTransport({ host: address.host, port: address.port, clock });
+    case 'serial':
+      return serialTransport(address);
+    case 'udp':
+      return fail('UNSUPPORTED', 'the wrapper over UDP is not supported yet', { layer: 'transport' });
+    case 'serial+e':
+      return fail('UNSUPPORTED', 'the mode E sign-on is not supported yet', { layer: 'transport' });
+  }
+}
+
+function networkLink(scheme: string, rest: string): NetworkLink {
+  const match = /^(?:\[([0-9a-f:.%]+)\]|([^\s:/?#[\]@]+))(?::(\d{1,5}))?\/?$/i.exec(rest);
+  const host = (match?.[1] ?? match?.[2])?.toLowerCase();
+  if (match === null || host === undefined) {
+    return fail('INVALID_LINK', `"${shown(rest)}" is not HOST:PORT`);
+  }
+  const port = match[3] === undefined ? DEFAULT_PORT : Number(match[3]);
+  if (port < 1 || port > 65535) fail('INVALID_LINK', `a port is 1 to 65535, not ${port}`);
+  const bracketed = host.includes(':') ? `[${host}]` : host;
+  return { text: `${scheme}://${bracketed}:${port}`, host, port };
+}
+
+function serialLink(scheme: keyof typeof SERIAL_DEFAULTS, rest: string): SerialLink {
+  const [path = '', query = '', ...more] = rest.split('?');
+  if (!path.startsWith('/') || path.length < 2 || more.length > 0) {
+    fail('INVALID_LINK', `"${shown(rest)}" is no path of a serial port: write ${scheme}:///dev/...`);
+  }
+  const given = new URLSearchParams(query);
+  for (const name of given.keys()) {
+    if (name !== 'baud' && name !== 'format')
+      fail('INVALID_LINK', `"${shown(name)}" is no serial setting: baud, format`);
+    if (given.getAll(name).length > 1) fail('INVALID_LINK', `${name} stands twice`);
+  }
+  const defaults = SERIAL_DEFAULTS[scheme];
+  const baud = given.get('baud') ?? String(defaults.baud);
+  const baudRate = /^\d{1,7}$/.test(baud) ? Number(baud) : 0;
+  if (baudRate < 1 || baudRate > HIGHEST_BAUD) fail('INVALID_LINK', `"${shown(baud)}" is no baud rate`);
+  const format = parseFormat(given.get('format') ?? defaults.format);
+  const formatText = `${format.dataBits}${format.parity}${format.stopBits}`;
+  return { text: `${scheme}://${path}?baud=${baudRate}&format=${formatText}`, path, baudRate, format };
+}
+
+function parseFormat(text: string): SerialFormat {
+  const match = /^([78])([neo])([12])$/i.exec(text);
+  if (match === null) return fail('INVALID_LINK', `"${shown(text)}" is no serial format such as 8N1 or 7E1`);
+  return {
+    dataBits: Number(match[1]) as SerialFormat['dataBits'],
+    parity: match[2]?.toUpperCase() as SerialFormat['parity'],
+    stopBits: Number(match[3]) as SerialFormat['stopBits'],
+  };
+}
+
+function shown(text: string): string {
+  return text.slice(0, 80);
+}

@@ -1,0 +1,110 @@
+/**
+ * A serial line. The port is locked against other programs while it is open.
+ *
+ * Octets come one by one (parser-byte-length at length 1): frames are found by their own length, so no portion means
+ * anything, and at 115,200 baud a line has 11.5 kB/s. The parser also keeps a data listener on the port, without which
+ * an adapter that is pulled out would go unnoticed until the next write.
+ */
+import { ByteLengthParser } from '@serialport/parser-byte-length';
+import { SerialPort } from 'serialport';
+import { BridgeError, type ErrorCode, fail } from '../core/errors.ts';
+import type { SerialFormat } from './link-address.ts';
+import type { Transport, TransportEvents } from './transport.ts';
+
+export interface SerialOptions {
+  readonly path: string;
+  readonly baudRate: number;
+  readonly format: SerialFormat;
+}
+
+const PARITIES = { N: 'none', E: 'even', O: 'odd' } as const;
+
+/** The library gives no codes, only the system's words. */
+const OPEN_ERRORS: readonly (readonly [words: RegExp, code: ErrorCode])[] = [
+  [/no such (file|device)|not a directory/i, 'SERIAL_PORT_MISSING'],
+  [/permission denied|operation not permitted/i, 'SERIAL_PORT_DENIED'],
+  [/cannot lock|busy|temporarily unavailable/i, 'SERIAL_PORT_BUSY'],
+];
+
+/** Throws SERIAL_PORT_MISSING, SERIAL_PORT_DENIED, SERIAL_PORT_BUSY or LINE_IO when opening. */
+export function serialTransport({ path, baudRate, format }: SerialOptions): Transport {
+  const description = `serial ${path} ${baudRate} ${format.dataBits}${format.parity}${format.stopBits}`;
+  let current: SerialPort | null = null;
+
+  /** The port is gone without having been closed by us; the library may say so twice. */
+  const lost = (port: SerialPort, events: TransportEvents, error: Error | null): void => {
+    if (current !== port) return;
+    current = null;
+    const why = error === null ? 'the port was closed' : error.message;
+    events.closed(
+      new BridgeError('LINE_CLOSED', `${description}: ${why}`, {
+        hint: 'was the adapter unplugged? It is opened again when it is back',
+        cause: error,
+      }),
+    );
+  };
+
+  return {
+    description,
+    async open(events) {
+      if (current !== null) fail('INTERNAL', `${description} is open already`, { layer: 'transport' });
+      const port = new SerialPort({
+        path,
+        baudRate,
+        dataBits: format.dataBits,
+        parity: PARITIES[format.parity],
+        stopBits: format.stopBits,
+        lock: true,
+        autoOpen: false,
+      });
+      current = port;
+      try {
+        await opened(port, description);
+      } catch (error) {
+        if (current === port) current = null;
+        throw error;
+      }
+      if (current !== port) {
+        await closed(port);
+        fail('LINE_CLOSED', `${description} was closed while opening`);
+      }
+      port.on('error', (error) => lost(port, events, error));
+      port.on('close', (error: Error | null) => lost(port, events, error));
+      port.pipe(new ByteLengthParser({ length: 1 })).on('data', (octet: Buffer) => {
+        if (current === port) events.data(Uint8Array.from(octet));
+      });
+    },
+    async write(bytes) {
+      const port = current;
+      if (port === null || !port.isOpen) return fail('LINE_CLOSED', `${description} is not open`);
+      await new Promise<void>((resolve, reject) => {
+        port.write(Buffer.from(bytes), (error) => {
+          if (error) reject(new BridgeError('LINE_IO', `${description}: ${error.message}`, { cause: error }));
+          else resolve();
+        });
+      });
+    },
+    async close() {
+      const port = current;
+      current = null;
+      if (port?.isOpen) await closed(port);
+    },
+  };
+}
+
+function opened(port: SerialPort, description: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    port.open((error) => {
+      if (!error) return resolve();
+      const code = OPEN_ERRORS.find(([words]) => words.test(error.message))?.[1] ?? 'LINE_IO';
+      reject(new BridgeError(code, `${description}: ${error.message.replace(/^Error:? /, '')}`, { cause: error }));
+    });
+  });
+}
+
+function closed(port: SerialPort): Promise<void> {
+  return new Promise((resolve) => {
+    // An adapter that was pulled out cannot be closed properly: it is gone all the same.
+    port.close(() => resolve());
+  });
+}

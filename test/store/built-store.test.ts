@@ -1,0 +1,98 @@
+/** What only real threads and processes show, on the compiled store. */
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { acquireDaemonLock, daemonRuns } from '../../src/store/daemon-lock.ts';
+import { checkDatabase } from '../../src/store/database.ts';
+import { createOutboxReader } from '../../src/store/local/outbox-reader.ts';
+import { loadTotals } from '../../src/store/local/status.ts';
+import { type Built, buildStore, childScript } from './built.ts';
+import { codeOf, newFleet, reopened } from './support.ts';
+
+let built: Built;
+beforeAll(() => {
+  built = buildStore();
+}, 60_000);
+afterAll(() => built.remove());
+
+function start(script: string, path: string): ChildProcessWithoutNullStreams {
+  const child = spawn(process.execPath, [childScript(script), built.directory, path]);
+  child.stderr.pipe(process.stderr);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+async function firstLine(child: ChildProcessWithoutNullStreams): Promise<unknown> {
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  return JSON.parse(line);
+}
+
+test('commits of 100 ms hold nobody up and are shared', () => {
+  const database = newFleet();
+  const script = childScript('slow-disk.mjs');
+  const output = execFileSync(process.execPath, [script, built.directory, database.path], { encoding: 'utf8' });
+  const measured = JSON.parse(output) as { groups: number; elapsedMs: number; longestDelayMs: number };
+  // 200 commits on their own would take 20 s.
+  expect(measured.elapsedMs).toBeLessThan(5000);
+  expect(measured.groups).toBeLessThan(40);
+  expect(measured.longestDelayMs).toBeLessThan(50);
+  expect(createOutboxReader(database).depth().rows).toBe(201);
+}, 30_000);
+
+describe('a process killed at any moment', () => {
+  test.each([20, 70, 150, 333])('after %i ms has lost nothing that it was told is durable', async (ms) => {
+    const database = newFleet();
+    const child = start('committing.mjs', database.path);
+    const lines: string[] = [];
+    const reader = createInterface(child.stdout).on('line', (line) => lines.push(line));
+    await once(reader, 'line');
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    child.kill('SIGKILL');
+    await once(reader, 'close');
+
+    const committed = new Map<number, string>();
+    const asked = new Set<number>();
+    const gone = new Set<number>();
+    for (const line of lines) {
+      const [id = '', word = ''] = line.split(' ');
+      if (word === 'asked') asked.add(Number(id));
+      else if (word === 'gone') gone.add(Number(id));
+      else committed.set(Number(id), word);
+    }
+    expect(committed.size).toBeGreaterThan(0);
+
+    const after = reopened(database);
+    checkDatabase(after);
+    const rows = new Map(
+      createOutboxReader(after)
+        .pending(1, 0, 1_000_000)
+        .map((row) => [row.id, row]),
+    );
+    for (const [id, cycleId] of committed) {
+      if (gone.has(id)) expect(rows.has(id)).toBe(false);
+      else if (!asked.has(id)) expect(rows.get(id)?.cycleId).toBe(cycleId);
+    }
+    const totals = loadTotals(after);
+    expect(totals.rows - totals.delivered).toBe(rows.size);
+  });
+});
+
+describe('the daemon lock between processes', () => {
+  test('keeps a second one out and is gone with a killed one', async () => {
+    const { path } = newFleet();
+    const first = start('holding-lock.mjs', path);
+    expect(await firstLine(first)).toEqual({ runs: false, taken: true });
+    expect(daemonRuns(path)).toBe(true);
+    expect(codeOf(() => acquireDaemonLock(path))).toBe('DAEMON_ALREADY_RUNNING');
+    expect(await firstLine(start('holding-lock.mjs', path))).toEqual({
+      runs: true,
+      taken: false,
+      code: 'DAEMON_ALREADY_RUNNING',
+    });
+    first.kill('SIGKILL');
+    await once(first, 'exit');
+    expect(daemonRuns(path)).toBe(false);
+    acquireDaemonLock(path).release();
+  });
+});

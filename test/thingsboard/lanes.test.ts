@@ -1,0 +1,83 @@
+/** Order of rows: live first, then backlog, by id within each; what is taken or held is passed over. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Lanes, newestRowId } from '../../src/thingsboard/lanes.ts';
+import { FakeOutbox } from '../support/fake-outbox.ts';
+
+const FREE = { isTaken: () => false, isHeld: () => false };
+
+function drain(lanes: Lanes): number[] {
+  const ids: number[] = [];
+  for (let row = lanes.next(); row !== null; row = lanes.next()) ids.push(row.id);
+  return ids;
+}
+
+test('the newest row is found among any ids, in few looks', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 2 ** 40 }), { maxLength: 50 }), (ids) => {
+      const outbox = new FakeOutbox();
+      for (const id of ids) outbox.add([], { id });
+      expect(newestRowId(outbox, 1)).toBe(ids.length === 0 ? 0 : Math.max(...ids));
+      expect(outbox.reads).toBeLessThan(100);
+    }),
+  );
+});
+
+test('live rows go before the backlog', () => {
+  const outbox = new FakeOutbox();
+  for (let count = 0; count < 3; count += 1) outbox.add([]);
+  const lanes = new Lanes(outbox, 1, FREE);
+  expect(lanes.next()?.id).toBe(1);
+  outbox.add([]);
+  outbox.add([]);
+  lanes.refresh();
+  expect(drain(lanes)).toEqual([4, 5, 2, 3]);
+});
+
+test('many pages, another connection in between', () => {
+  const outbox = new FakeOutbox();
+  for (let id = 1; id <= 300; id += 1) outbox.add([], { id, connectionId: id % 3 === 0 ? 2 : 1 });
+  const lanes = new Lanes(outbox, 1, FREE);
+  for (let id = 301; id <= 500; id += 1) outbox.add([], { id });
+  const ids = Array.from({ length: 500 }, (_, index) => index + 1).filter((id) => id > 300 || id % 3 !== 0);
+  expect(drain(lanes)).toEqual([...ids.filter((id) => id > 300), ...ids.filter((id) => id <= 300)]);
+});
+
+test('an exhausted outbox is not read again until it is told to', () => {
+  const outbox = new FakeOutbox();
+  const lanes = new Lanes(outbox, 1, FREE);
+  drain(lanes);
+  const { reads } = outbox;
+  drain(lanes);
+  expect(outbox.reads).toBe(reads);
+  outbox.add([]);
+  expect(drain(lanes)).toEqual([]);
+  lanes.refresh();
+  expect(drain(lanes)).toEqual([1]);
+});
+
+test('held devices and taken rows are passed over, and come back with a restart', () => {
+  const outbox = new FakeOutbox();
+  for (const device of ['a', 'b', 'a', 'c']) outbox.add([], { device });
+  const held = new Set(['a']);
+  const taken = new Set([4]);
+  const lanes = new Lanes(outbox, 1, { isTaken: (id) => taken.has(id), isHeld: (device) => held.has(device) });
+  expect(drain(lanes)).toEqual([2]);
+  outbox.rows.delete(2);
+  held.clear();
+  taken.clear();
+  expect(drain(lanes)).toEqual([]);
+  lanes.restart();
+  expect(drain(lanes)).toEqual([1, 3, 4]);
+});
+
+test('a row that is settled after its page was read is not sent again', () => {
+  const outbox = new FakeOutbox();
+  for (let count = 0; count < 3; count += 1) outbox.add([]);
+  const taken = new Set([2]);
+  const lanes = new Lanes(outbox, 1, { isTaken: (id) => taken.has(id), isHeld: () => false });
+  expect(lanes.next()?.id).toBe(1);
+  outbox.rows.delete(2);
+  taken.clear();
+  expect(drain(lanes)).toEqual([3]);
+});
