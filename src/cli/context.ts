@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import pc from 'picocolors';
 import { asBridgeError, BridgeError, type ErrorReport } from '../core/errors.ts';
 import { type JsonValue, writeJson } from '../core/json.ts';
+import { sleep, systemClock } from '../runtime/clock.ts';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../runtime/logger.ts';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -117,4 +118,17 @@ export function verb(
 
 function ensureNewline(text: string): string {
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}
+
+/** Resolves when the user or the system wants an end. */
+export async function untilStopped(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** The same, or after `ms` milliseconds; Infinity for no limit. */
+export async function untilOver(signal: AbortSignal, ms: number): Promise<void> {
+  if (ms === Number.POSITIVE_INFINITY) return untilStopped(signal);
+  // The signal ends the wait early, which is no failure.
+  await sleep(systemClock, ms, signal).catch(() => undefined);
 }

@@ -37,6 +37,11 @@ export interface DaemonFigures {
   readonly publishRate: number | null;
 }
 
+export interface DaemonOutcome extends DaemonFigures {
+  /** Every row was delivered. */
+  readonly drained: boolean;
+}
+
 /** How often the configuration is looked at, the status saved, and the figures logged, milliseconds. */
 const REVISION_EVERY_MS = 1000;
 const STATUS_EVERY_MS = 2000;
@@ -99,15 +104,15 @@ export class Daemon {
   }
 
   figures(): DaemonFigures {
-    return { ...this.board.figures(), messages: this.messages() };
+    return { ...this.board.figures(), messages: this.publishers.messages() };
   }
 
   outboxDepth(): OutboxDepth {
     return this.outbox.depth();
   }
 
-  /** Stops polling, delivers what is left within 30 s, and ends. Returns whether the outbox is empty. */
-  async stop(): Promise<boolean> {
+  /** Stops polling, delivers what is left within 30 s, and ends. */
+  async stop(): Promise<DaemonOutcome> {
     this.stopping.abort();
     await this.fleet.stop();
     const drained = await this.publishers.drain(DRAIN_MS);
@@ -115,14 +120,11 @@ export class Daemon {
     await Promise.all(this.loops);
     await this.saveStatus();
     this.summarise();
+    const outcome = { ...this.figures(), drained };
     await this.writer.close();
     this.database.close();
     this.lock.release();
-    return drained;
-  }
-
-  private messages(): number {
-    return [...this.publishers.statuses().values()].reduce((sum, { messages }) => sum + messages, 0);
+    return outcome;
   }
 
   private async applyConfiguration(): Promise<void> {
@@ -139,7 +141,7 @@ export class Daemon {
 
   private async saveStatus(): Promise<void> {
     const entries: StatusEntry[] = this.board.takeChangedMeters();
-    entries.push({ subject: 'daemon', json: JSON.stringify(this.board.daemon(this.messages())) });
+    entries.push({ subject: 'daemon', json: JSON.stringify(this.board.daemon(this.publishers.messages())) });
     for (const [id, line] of this.fleet.activeLines)
       entries.push({ subject: `line:${id}`, json: JSON.stringify(line.snapshot()) });
     for (const [id, status] of this.publishers.statuses())

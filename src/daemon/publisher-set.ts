@@ -26,6 +26,8 @@ export class PublisherSet {
   private readonly deps: PublisherSetDependencies;
   private readonly publishers = new Map<number, { readonly fingerprint: string; readonly publisher: Publisher }>();
 
+  private messagesOfGone = 0;
+
   constructor(deps: PublisherSetDependencies) {
     this.deps = deps;
   }
@@ -43,6 +45,7 @@ export class PublisherSet {
       if (still !== undefined && fingerprint === JSON.stringify([still.target, still.connection.token])) continue;
       this.publishers.delete(id);
       await publisher.stop();
+      this.messagesOfGone += publisher.statistics().messages;
     }
     for (const [id, { connection, target }] of wanted) {
       if (this.publishers.has(id)) continue;
@@ -63,7 +66,14 @@ export class PublisherSet {
 
   async stop(): Promise<void> {
     await Promise.all([...this.publishers.values()].map(({ publisher }) => publisher.stop()));
-    this.publishers.clear();
+  }
+
+  /** Messages with their PUBACK since the start, those of connections that are gone among them. */
+  messages(): number {
+    return [...this.publishers.values()].reduce(
+      (sum, { publisher }) => sum + publisher.statistics().messages,
+      this.messagesOfGone,
+    );
   }
 
   statuses(): Map<number, ConnectionStatus> {

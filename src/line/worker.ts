@@ -7,10 +7,11 @@
  */
 import { asBridgeError, BridgeError } from '../core/errors.ts';
 import type { MeterSecrets, MeterSettings } from '../dlms/settings.ts';
-import { type Framing, MeterSession } from '../meter/session.ts';
+import { MeterSession } from '../meter/session.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { delays, type RetryPolicy } from '../runtime/retry.ts';
+import type { Framing } from '../transport/link-address.ts';
 import type { Transport } from '../transport/transport.ts';
 import { JobQueue, type Queued } from './job-queue.ts';
 import { LinePort } from './port.ts';

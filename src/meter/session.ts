@@ -11,9 +11,8 @@ import { WrapperClientLink } from '../dlms/wrapper.ts';
 import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Framing } from '../transport/link-address.ts';
 import { type ChannelCounts, MeterChannel, type Wire } from './channel.ts';
-
-export type Framing = 'hdlc' | 'wrapper';
 
 export interface SessionOptions {
   readonly settings: MeterSettings;

@@ -278,7 +278,12 @@ class ConnectionPublisher implements Publisher {
   }
 
   private drained(): boolean {
-    return this.options.outbox.depthOf(this.connectionId) === 0;
+    try {
+      return this.options.outbox.depthOf(this.connectionId) === 0;
+    } catch (error) {
+      this.logger.warn({ code: asBridgeError(error).code }, 'Cannot tell whether the outbox is empty');
+      return false;
+    }
   }
 
   private checkDrained(): void {

@@ -1,17 +1,11 @@
 /** Links as a person writes them (docs/cli.md, "Naming a meter") as data, with one canonical text for each. */
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { serialTransport } from './serial.ts';
+import { type SerialFormat, serialTransport } from './serial.ts';
 import { tcpTransport } from './tcp.ts';
 import type { Transport } from './transport.ts';
 
 export type Framing = 'hdlc' | 'wrapper';
-
-export interface SerialFormat {
-  readonly dataBits: 7 | 8;
-  readonly parity: 'N' | 'E' | 'O';
-  readonly stopBits: 1 | 2;
-}
 
 interface NetworkLink {
   /** Canonical: two links that mean the same have the same text. */

@@ -8,8 +8,13 @@
 import { ByteLengthParser } from '@serialport/parser-byte-length';
 import { SerialPort } from 'serialport';
 import { BridgeError, type ErrorCode, fail } from '../core/errors.ts';
-import type { SerialFormat } from './link-address.ts';
 import type { Transport, TransportEvents } from './transport.ts';
+
+export interface SerialFormat {
+  readonly dataBits: 7 | 8;
+  readonly parity: 'N' | 'E' | 'O';
+  readonly stopBits: 1 | 2;
+}
 
 export interface SerialOptions {
   readonly path: string;

@@ -22,7 +22,7 @@ export interface TcpListener {
 /** Resolves when connections are accepted. Throws INVALID_VALUE when the port is taken or not allowed. */
 export async function listenTcp({ host, port, onConnection }: TcpListenerOptions): Promise<TcpListener> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     onConnection(acceptedTransport(socket));

@@ -56,6 +56,7 @@ class SocketPump {
       this.failure = lineError(error, STANDING_ERRORS, `${description}: ${error.message}`);
     });
     socket.on('close', () => this.closed());
+    socket.resume();
     // What happened before anybody listened.
     if (socket.destroyed) queueMicrotask(() => this.closed());
   }
@@ -78,9 +79,9 @@ class SocketPump {
     if (this.socket.destroyed) return;
     await new Promise<void>((resolve) => {
       this.socket.once('close', () => resolve());
-      // What was written still goes out; nobody waits for what the other side might say.
-      this.socket.end();
-      this.socket.destroySoon();
+      // What the system has still goes out; what it did not even take by now would keep us waiting for a dead peer.
+      if (this.socket.writableLength > 0) this.socket.destroy();
+      else this.socket.destroySoon();
     });
   }
 
@@ -104,6 +105,7 @@ export function tcpTransport(options: TcpOptions): Transport {
     new Promise((resolve, reject) => {
       const socket = connect({ host, port });
       opening = socket;
+      // The listeners stay: an error between this event and the next listener must not end the process.
       const give = (error: BridgeError): void => {
         timer.cancel();
         reject(error);
@@ -112,13 +114,10 @@ export function tcpTransport(options: TcpOptions): Transport {
       const timer = clock.setTimer(openTimeoutMs, () =>
         give(new BridgeError('LINE_OPEN_TIMEOUT', `${description} did not answer within ${openTimeoutMs} ms`)),
       );
-      const onError = (error: Error): void => give(lineError(error, OPEN_ERRORS, `${description}: ${reasonOf(error)}`));
-      socket.once('error', onError);
+      socket.once('error', (error) => give(lineError(error, OPEN_ERRORS, `${description}: ${reasonOf(error)}`)));
       socket.once('close', () => give(new BridgeError('LINE_CLOSED', `${description} was closed while opening`)));
       socket.once('connect', () => {
         timer.cancel();
-        socket.removeAllListeners('close');
-        socket.removeListener('error', onError);
         resolve(socket);
       });
     });
@@ -153,7 +152,7 @@ export function tcpTransport(options: TcpOptions): Transport {
   };
 }
 
-/** A connection that was accepted: `open` once, to listen to it. */
+/** A connection that was accepted, paused: `open` it once, to listen to it. */
 export function acceptedTransport(socket: Socket): Transport {
   const description = `tcp from ${socket.remoteAddress ?? 'nobody'}:${socket.remotePort ?? 0}`;
   // Until it is opened nothing is read, and an error must not end the process.
@@ -161,7 +160,6 @@ export function acceptedTransport(socket: Socket): Transport {
   const onEarlyError = (error: Error): void => {
     early = lineError(error, STANDING_ERRORS, `${description}: ${error.message}`);
   };
-  socket.pause();
   socket.on('error', onEarlyError);
   let pump: SocketPump | null = null;
   return {

@@ -16,7 +16,7 @@ const I = (ns: number, nr: number): string => `I ${ns}/${nr} P e6e600c001c100`;
 /** UA: receives `info` octets in a window of `window`, and sends the same. */
 const uaInfo = (info: number, window: number): string => {
   const length = info.toString(16).padStart(4, '0');
-  return `818014 0502${length} 0602${length} 070400000000`.slice(0, -1) + `${window} 08040000000${window}`;
+  return `${`818014 0502${length} 0602${length} 070400000000`.slice(0, -1)}${window} 08040000000${window}`;
 };
 
 const connected = (settings: Partial<typeof SETTINGS> | object = {}, ua?: string): HdlcClientLink => {

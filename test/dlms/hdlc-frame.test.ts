@@ -54,8 +54,8 @@ describe('check sequence', () => {
 describe('addresses', () => {
   test.each(vectors.filter((vector) => vector.context.unit === 'address'))('$id', (vector) => {
     const address = decodeAddress(bytesOf(vector));
-    expect(address).toMatchObject({ upper: vector.expect['upper'], length: vector.expect['length'] });
-    expect(address.lower).toBe(vector.expect['lower'] ?? null);
+    expect(address).toMatchObject({ upper: vector.expect.upper, length: vector.expect.length });
+    expect(address.lower).toBe(vector.expect.lower ?? null);
     expect(toHex(encodeAddress(address))).toBe(vector.hex);
   });
   test('the shortest form that fits is taken', () => {
@@ -144,7 +144,7 @@ describe('frames', () => {
 
 describe('deframer', () => {
   const expected = (vector: Vector): string[] =>
-    (vector.expect['frames'] as readonly { fcs: string }[] | undefined)?.map(({ fcs }) => fcs) ?? [];
+    (vector.expect.frames as readonly { fcs: string }[] | undefined)?.map(({ fcs }) => fcs) ?? [];
   const checks = (items: readonly HdlcItem[]): string[] =>
     items.flatMap((item) => (item.kind === 'frame' ? [toHex(item.frame.fcs)] : []));
 

@@ -148,10 +148,10 @@ test('ciphered APDUs of the security vectors are taken apart', () => {
   expect(vectors.length).toBeGreaterThan(5);
   for (const vector of vectors) {
     const { apdu, securityControl, invocationCounter, authenticationTag, systemTitle, ciphertext } = vector.expect;
-    const got = decodeApdu(bytesOf(vector)) as Apdu & { ciphertextOrPlain: Uint8Array };
+    const got = decodeApdu(bytesOf(vector));
     const want = { apdu, securityControl, invocationCounter, authenticationTag, systemTitle, ciphertext };
     const present = Object.fromEntries(Object.entries(want).filter(([, value]) => value !== undefined));
-    expect(differences(present, { ...got, ciphertext: got.ciphertextOrPlain }), vector.id).toEqual([]);
+    expect(differences(present, got), vector.id).toEqual([]);
     expect(toHex(encodeApdu(got)), vector.id).toBe(vector.hex);
   }
 });

@@ -31,10 +31,10 @@ describe('header', () => {
   test.each(good)('$id decodes and encodes back', (vector) => {
     const { sourceWPort, destinationWPort, length, apdu } = decodeWrapper(bytesOf(vector));
     expect({ sourceWPort, destinationWPort, length, apduHex: toHex(apdu) }).toEqual({
-      sourceWPort: vector.expect['sourceWPort'],
-      destinationWPort: vector.expect['destinationWPort'],
-      length: vector.expect['length'],
-      apduHex: vector.expect['apduHex'],
+      sourceWPort: vector.expect.sourceWPort,
+      destinationWPort: vector.expect.destinationWPort,
+      length: vector.expect.length,
+      apduHex: vector.expect.apduHex,
     });
     expect(toHex(encodeWrapper(sourceWPort, destinationWPort, apdu))).toBe(vector.hex);
   });
@@ -43,7 +43,7 @@ describe('header', () => {
   });
   test.each(good)('$id: truncated at every offset, with octets behind, octet by octet, behind junk', (vector) => {
     const bytes = bytesOf(vector);
-    const apdu = [String(vector.expect['apduHex'])];
+    const apdu = [String(vector.expect.apduHex)];
     for (let cut = 0; cut < bytes.length; cut += 1) {
       expect(codeOf(() => decodeWrapper(bytes.subarray(0, cut)))).toBe('TRUNCATED');
       expect(apdusIn([bytes.subarray(0, cut)])).toEqual([]);

@@ -1,6 +1,8 @@
 /** Requests to a virtual meter and its answers, made with the codecs. */
+import { asBridgeError, type BridgeError } from '../../src/core/errors.ts';
 import { aarqOf, decodeAcse, encodeAcse } from '../../src/dlms/acse/acse.ts';
 import type { Aare } from '../../src/dlms/acse/types.ts';
+import type { ClientLink, LinkEvent, LinkOutput } from '../../src/dlms/link.ts';
 import type { AuthenticationLevel } from '../../src/dlms/settings.ts';
 import { type Apdu, decodeApdu, encodeApdu } from '../../src/dlms/xdlms/apdu.ts';
 import type { ConformanceBit } from '../../src/dlms/xdlms/conformance.ts';
@@ -9,6 +11,7 @@ import { invokeIdAndPriority } from '../../src/dlms/xdlms/invoke-id.ts';
 import type { AttributeReference, GetRequest, GetResponse } from '../../src/dlms/xdlms/services.ts';
 import { CosemServer } from '../../src/simulator/meter/cosem-server.ts';
 import { MeterModel, type MeterModelOptions } from '../../src/simulator/meter/meter-model.ts';
+import type { Transport } from '../../src/transport/transport.ts';
 
 export const NOW = Date.UTC(2026, 5, 15, 18, 30);
 export const PASSWORD = 'secret12';
@@ -119,4 +122,95 @@ export function blockIn(octets: Uint8Array | null): Block {
   const response = getResponseIn(octets);
   if (response.type !== 'with-datablock') throw new Error(`a block was expected, not ${response.type}`);
   return response;
+}
+
+/** A client on a transport: writes what its link wants, and keeps what happens. */
+export class TestClient {
+  readonly events: LinkEvent[] = [];
+  /** Octets as they arrived, one entry for each portion. */
+  readonly portions: Uint8Array[] = [];
+  closed: BridgeError | null = null;
+  private readonly transport: Transport;
+  private readonly link: ClientLink;
+  private isOpen = false;
+  private waiting: ((event: LinkEvent) => boolean) | null = null;
+
+  constructor(transport: Transport, link: ClientLink) {
+    this.transport = transport;
+    this.link = link;
+  }
+
+  /** Opens the transport, unless it is open. */
+  async open(): Promise<void> {
+    if (this.isOpen) return;
+    this.isOpen = true;
+    await this.transport.open({
+      data: (octets) => {
+        this.portions.push(octets.slice());
+        this.carryOut(this.link.receive(octets));
+      },
+      closed: (reason) => {
+        this.closed = reason;
+      },
+    });
+  }
+
+  /** Opens the transport unless it is open, the link and an association. */
+  async associate(opening: Opening = {}): Promise<void> {
+    await this.open();
+    await this.connect();
+    const { result } = aareIn(await this.exchange(aarq(opening)));
+    if (result.code !== 0) throw new Error(`the association was rejected: ${result.name}`);
+  }
+
+  async connect(): Promise<void> {
+    await this.awaiting('connected', () => this.link.connect());
+  }
+
+  async exchange(apdu: Uint8Array): Promise<Uint8Array> {
+    const event = await this.awaiting('apdu', () => this.link.send(apdu));
+    return event.kind === 'apdu' ? event.apdu : new Uint8Array(0);
+  }
+
+  /** Sends without waiting for an answer. */
+  send(apdu: Uint8Array): void {
+    this.carryOut(this.link.send(apdu));
+  }
+
+  /** Lets the link believe that the response time-out has passed. */
+  timeout(): void {
+    this.carryOut(this.link.timeout());
+  }
+
+  async write(octets: Uint8Array): Promise<void> {
+    await this.transport.write(octets);
+  }
+
+  async close(): Promise<void> {
+    this.isOpen = false;
+    await this.transport.close();
+  }
+
+  private awaiting(kind: LinkEvent['kind'], begin: () => LinkOutput): Promise<LinkEvent> {
+    return new Promise((resolve, reject) => {
+      this.waiting = (event) => {
+        if (event.kind === 'failed') reject(event.error);
+        else if (event.kind === kind) resolve(event);
+        return event.kind === 'failed' || event.kind === kind;
+      };
+      this.carryOut(begin());
+    });
+  }
+
+  private carryOut({ send, events }: LinkOutput): void {
+    for (const frame of send) {
+      this.transport.write(frame).catch((error: unknown) => {
+        this.closed = asBridgeError(error);
+      });
+    }
+    for (const event of events) {
+      this.events.push(event);
+      if (this.waiting?.(event)) this.waiting = null;
+    }
+  }
 }

@@ -1,8 +1,8 @@
 /** `run`: the daemon, until SIGTERM, SIGINT or --for; then it drains. */
 import type { Command } from 'commander';
 import { Daemon } from '../../daemon/daemon.ts';
-import { sleep, systemClock } from '../../runtime/clock.ts';
-import { type Context, EXIT, verb } from '../context.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { type Context, EXIT, untilOver, verb } from '../context.ts';
 import { parseSeconds } from '../values.ts';
 
 export function registerRun(program: Command): void {
@@ -19,19 +19,7 @@ async function run(context: Context, command: Command): Promise<number> {
   const daemon = await Daemon.start({ databasePath: context.databasePath, clock: systemClock, log: context.log });
   await untilOver(context.signal, lasting);
   context.log.info({}, 'stopping: delivering what is left');
-  const drained = await daemon.stop();
-  const { cycles, readings, messages, publishRate } = daemon.figures();
-  if (context.json) context.print({ cycles, readings, messages, publishRate, drained }, () => '');
+  const { drained, ...figures } = await daemon.stop();
+  if (context.json) context.print({ ...figures, drained }, () => '');
   return drained ? EXIT.done : EXIT.failed;
-}
-
-/** Ends with the time or the signal, whichever comes first. */
-async function untilOver(signal: AbortSignal, ms: number): Promise<void> {
-  if (signal.aborted) return;
-  if (ms !== Number.POSITIVE_INFINITY) {
-    // The signal ends the wait early; that is no failure here.
-    await sleep(systemClock, ms, signal).catch(() => undefined);
-    return;
-  }
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

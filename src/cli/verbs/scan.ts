@@ -1,6 +1,6 @@
-/** `scan METER`: the association's object list. */
+/** `scan METER`: the association's object list. The JSON is a contract, see CLI.md. */
 import type { Command } from 'commander';
-import { classDescription } from '../../dlms/cosem/classes.ts';
+import { attributeName, className, methodName } from '../../dlms/cosem/classes.ts';
 import type { CosemObject } from '../../dlms/cosem/object-list.ts';
 import { readObjectList } from '../../meter/client.ts';
 import { type Context, verb } from '../context.ts';
@@ -12,4 +12,37 @@ export function registerScan(program: Command): void {
   addMeterFlags(program.command('scan <meter>').description('the objects that the association shows')).action(
     verb(scan),
   );
+}
+
+async function scan(context: Context, command: Command): Promise<undefined> {
+  const [name = ''] = command.args;
+  const list = await withMeter(context, namedMeter(context, name, command.opts()), readObjectList);
+  const objects = list.map(described);
+  context.print({ objects }, () =>
+    table(
+      ['OBIS', 'CLASS', 'V', 'NAME', 'READABLE ATTRIBUTES'],
+      objects.map((object) => [
+        object.obis,
+        String(object.classId),
+        String(object.version),
+        object.name,
+        object.attributes
+          .filter(({ access }) => access.includes('read'))
+          .map((attribute) => `${attribute.id} ${attribute.name ?? ''}`.trim())
+          .join(', '),
+      ]),
+    ),
+  );
+  return undefined;
+}
+
+function described({ classId, version, obis, attributes, methods }: CosemObject) {
+  return {
+    classId,
+    version,
+    obis,
+    name: className(classId),
+    attributes: attributes.map(({ id, access }) => ({ id, name: attributeName(classId, id), access })),
+    methods: methods.map(({ id, access }) => ({ id, name: methodName(classId, id), access })),
+  };
 }

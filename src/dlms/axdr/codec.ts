@@ -54,11 +54,6 @@ export const octetString: Codec<Uint8Array> = {
 export const logicalName: Codec<string> = { decode: decodeObis, encode: encodeObis };
 export const dataValue: Codec<Data> = { decode: decodeData, encode: encodeData };
 
-/** The value behind a function, for codecs that need one another. */
-export function lazy<T>(codec: () => Codec<T>): Codec<T> {
-  return { decode: (reader) => codec().decode(reader), encode: (writer, value) => codec().encode(writer, value) };
-}
-
 /** An OPTIONAL element: a flag 00 or 01, and the element after 01. Absent is null. */
 export function optional<T>(codec: Codec<T>): Codec<T | null> {
   return {
@@ -117,11 +112,6 @@ export function joined<A extends object, B extends object>(first: Codec<A>, seco
       second.encode(writer, value);
     },
   };
-}
-
-/** An element that is nothing (NULL), shown as `value`. */
-export function constant<T>(value: T): Codec<T> {
-  return { decode: () => value, encode: () => undefined };
 }
 
 /** An alternative of a CHOICE that is shown as an object with one member, the name of the alternative. */

@@ -38,7 +38,10 @@ function decodeDescription(reader: ByteReader, budget: Budget, depth: number): T
       return reader.fail('MALFORMED', `tag ${tag} cannot be the type of compact-array elements`);
     case 'array': {
       const count = reader.u16('array count');
-      return { type, count, element: decodeDescription(reader, budget, depth + 1) };
+      const element = decodeDescription(reader, budget, depth + 1);
+      // Fifteen octets could otherwise unfold to a million elements, again and again in one APDU.
+      if (!takesOctets(element)) reader.fail('MALFORMED', 'an array of elements without contents in a compact-array');
+      return { type, count, element };
     }
     case 'structure': {
       const count = decodeCount(reader, 'structure type');
@@ -47,6 +50,20 @@ function decodeDescription(reader: ByteReader, budget: Budget, depth: number): T
     }
     default:
       return { type };
+  }
+}
+
+function takesOctets(description: TypeDescription): boolean {
+  switch (description.type) {
+    case 'null-data':
+    case 'dont-care':
+      return false;
+    case 'array':
+      return description.count > 0 && takesOctets(description.element);
+    case 'structure':
+      return description.members.some(takesOctets);
+    default:
+      return true;
   }
 }
 
@@ -67,7 +84,7 @@ function decodeContents(reader: ByteReader, description: TypeDescription, budget
   }
 }
 
-/** A few octets of description can ask for any number of elements that take no octets. */
+/** Members without contents make elements out of nothing: they count as well. */
 function spend(reader: ByteReader, budget: Budget, elements: number): void {
   budget.elements -= elements;
   if (budget.elements < 0) reader.fail('LIMIT_EXCEEDED', 'a compact-array of too many elements');

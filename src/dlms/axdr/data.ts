@@ -60,8 +60,6 @@ const MAX_DEPTH = 32;
 /** A year of quarter-hour rows with 20 columns is 735,000. */
 const MAX_ELEMENTS = 1_000_000;
 
-export const NULL_DATA: Data = Object.freeze({ type: 'null-data' });
-
 /** Reads one value. Throws TRUNCATED, MALFORMED (unknown tag, bad date), LIMIT_EXCEEDED (32 levels, 1,000,000 elements). */
 export function decodeData(reader: ByteReader): Data {
   return decodeElement(reader, { elements: MAX_ELEMENTS }, 0);

@@ -1,5 +1,5 @@
 /** OBIS codes, the logical names of COSEM objects (IEC 62056-61). Inside: dotted text of six value groups, `1.0.1.8.0.255`. */
-import { type ByteReader, type ByteWriter, sameBytes } from '../../core/bytes.ts';
+import type { ByteReader, ByteWriter } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 
 const GROUPS = 6;
@@ -44,9 +44,4 @@ export function decodeObis(reader: ByteReader): string {
 
 export function encodeObis(writer: ByteWriter, obis: string): void {
   writer.bytes(obisBytes(obis));
-}
-
-/** Whether the octets are this logical name. */
-export function isObis(octets: Uint8Array, obis: string): boolean {
-  return octets.length === GROUPS && sameBytes(octets, obisBytes(obis));
 }

@@ -43,7 +43,7 @@ export const TAGS = {
 export type DataTypeName = keyof typeof TAGS;
 export type Scalar = Exclude<Data, CompactArray | { readonly type: 'array' | 'structure' }>;
 
-const NULL_DATA: Scalar = Object.freeze({ type: 'null-data' });
+export const NULL_DATA: Scalar = Object.freeze({ type: 'null-data' });
 const DONT_CARE: Scalar = Object.freeze({ type: 'dont-care' });
 const TRUE: Scalar = Object.freeze({ type: 'boolean', value: true });
 const FALSE: Scalar = Object.freeze({ type: 'boolean', value: false });

@@ -84,8 +84,3 @@ function toBits(access: string, base: readonly string[]): number {
 function unknown(access: string): never {
   return fail('INVALID_VALUE', `"${access}" is no access right of this association version`, { layer: 'cosem' });
 }
-
-/** Whether an attribute with this access may be read, given that the association meets its demands. */
-export function isReadable(access: string): boolean {
-  return access.includes('read');
-}

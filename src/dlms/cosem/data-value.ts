@@ -21,7 +21,7 @@ const LAST_PRINTABLE = 0x7e;
  * text, others lower-case hex; date-times ISO 8601 (hex of their octets when they have wildcards); null-data, don't-care
  * and NaN null.
  */
-export function valueOf(data: Data, options: ValueOptions = {}): CosemValue {
+function cosemValueOf(data: Data, options: ValueOptions = {}): CosemValue {
   const { scaler = 0, dateTime = false } = options;
   switch (data.type) {
     case 'null-data':
@@ -45,7 +45,7 @@ export function valueOf(data: Data, options: ValueOptions = {}): CosemValue {
     case 'array':
     case 'structure':
     case 'compact-array':
-      return data.value.map((element) => valueOf(element, { dateTime }));
+      return data.value.map((element) => cosemValueOf(element, { dateTime }));
     case 'float32':
       return scaledFloat(decimalFromSingle(data.value), scaler);
     case 'float64':
@@ -56,6 +56,9 @@ export function valueOf(data: Data, options: ValueOptions = {}): CosemValue {
       return scaled(decimal(data.value), scaler);
   }
 }
+
+/** Exported by the shorter name; inside a module that name would shadow a global. */
+export { cosemValueOf as valueOf };
 
 function scaledFloat(value: Decimal | null, scaler: number): Decimal | null {
   return value === null ? null : scaled(value, scaler);

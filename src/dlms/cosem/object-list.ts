@@ -5,10 +5,10 @@
  */
 import { ByteReader } from '../../core/bytes.ts';
 import { BridgeError } from '../../core/errors.ts';
-import { type Data, decodeData, NULL_DATA } from '../axdr/data.ts';
+import { type Data, decodeData } from '../axdr/data.ts';
 import { decodeLength } from '../axdr/length.ts';
 import { obisBytes, obisText } from '../axdr/obis.ts';
-import { TAGS } from '../axdr/scalar.ts';
+import { NULL_DATA, TAGS } from '../axdr/scalar.ts';
 import { attributeAccess, attributeMode, methodAccess, methodMode } from './access-rights.ts';
 
 export interface AttributeAccess {

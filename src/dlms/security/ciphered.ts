@@ -77,6 +77,8 @@ export interface GeneralGloDedCiphering extends Protected {
   readonly apdu: 'general-glo-ciphering' | 'general-ded-ciphering';
   /** Empty when the sender leaves it to configuration. */
   readonly systemTitle: Uint8Array;
+  /** `ciphertextOrPlain` again, present only when it is encrypted; ignored when encoding. */
+  readonly ciphertext?: Uint8Array;
 }
 
 export type KeyInfo =
@@ -177,10 +179,15 @@ const generalHeader = {
 /** Bodies behind the tag. */
 export const serviceCipheredCodec: Codec<Protected> = protectedCodec;
 
-export const generalGloDedCodec: Codec<Omit<GeneralGloDedCiphering, 'apdu'>> = joined(
-  sequence<{ readonly systemTitle: Uint8Array }>({ systemTitle: octetString }),
-  protectedCodec,
-);
+const titled = joined(sequence<{ readonly systemTitle: Uint8Array }>({ systemTitle: octetString }), protectedCodec);
+
+export const generalGloDedCodec: Codec<Omit<GeneralGloDedCiphering, 'apdu'>> = {
+  decode(reader) {
+    const value = titled.decode(reader);
+    return value.securityControl.encrypted ? { ...value, ciphertext: value.ciphertextOrPlain } : value;
+  },
+  encode: (writer, value) => titled.encode(writer, value),
+};
 
 export const generalCipheringCodec: Codec<Omit<GeneralCiphering, 'apdu'>> = joined(
   sequence<GeneralHeader & { readonly keyInfo: KeyInfo | null }>({ ...generalHeader, keyInfo: optional(keyInfoCodec) }),

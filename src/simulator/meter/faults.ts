@@ -7,10 +7,9 @@ import { fail } from '../../core/errors.ts';
 import { decodeFrame, encodeFrame } from '../../dlms/hdlc/frame.ts';
 import { decodeApdu, encodeApdu } from '../../dlms/xdlms/apdu.ts';
 import { invokeIdAndPriorityOf } from '../../dlms/xdlms/invoke-id.ts';
+import type { Framing } from '../../transport/link-address.ts';
 import { integerBetween, type Random, randomBytes, seededRandom, seedOf } from './random.ts';
 import { REFUSALS, refusal } from './refusals.ts';
-
-export type Framing = 'wrapper' | 'hdlc';
 
 /** A frame, or what became of it, on its way out. */
 export interface Piece {

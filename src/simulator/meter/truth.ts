@@ -55,6 +55,14 @@ export class MeterTruth {
   }
 }
 
+/** What one meter of a fleet said, as plain data that another process can be given. */
+export interface MeterReport {
+  readonly serialNumber: string;
+  readonly said: readonly Said[];
+  /** Sayings that are no longer kept. */
+  readonly forgotten: number;
+}
+
 /** One telemetry value of one meter as it arrived at the other end. Numbers beyond 15 digits must come as text. */
 export interface ReceivedValue {
   readonly key: string;

@@ -1,7 +1,9 @@
 /** A virtual meter: its model, its faults and its truth, and what it does with one client on one line. */
 import type { Clock } from '../../runtime/clock.ts';
+import type { Framing } from '../../transport/link-address.ts';
+import { accessOf } from './association.ts';
 import { CosemServer } from './cosem-server.ts';
-import { composeFaults, type FaultChoice, type Framing, type Misbehaviour } from './faults.ts';
+import { composeFaults, type FaultChoice, type Misbehaviour } from './faults.ts';
 import type { SaidValue } from './get-service.ts';
 import type { MeterModel } from './meter-model.ts';
 import { seedOf } from './random.ts';
@@ -40,13 +42,13 @@ export class VirtualMeter {
   }
 
   /** A client SAP that begins to talk; null when the meter does not know it and stays silent. */
-  dialogueWith(client: number, misbehaviour: Misbehaviour): Dialogue {
+  dialogueWith(client: number, misbehaviour: Misbehaviour): Dialogue | null {
+    if (accessOf(client, this.model.authentication) === null) return null;
     return new Dialogue(this, new CosemServer(this.model, client), misbehaviour, this.clock);
   }
 
-  /** Keeps what was said in the truth, as of now. */
-  remember(said: readonly SaidValue[], intact: boolean): void {
-    const at = this.clock.now();
+  /** Keeps in the truth what was said at a moment, milliseconds UTC. */
+  remember(said: readonly SaidValue[], at: number, intact: boolean): void {
     this.truth.add(said.map((value): Said => ({ ...value, at, intact })));
   }
 }

@@ -1,0 +1,107 @@
+/** `simulate meters`: virtual meters over TCP or a pty. */
+import type { Command } from 'commander';
+import type { JsonValue } from '../../core/json.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { FAULTS } from '../../simulator/meter/faults.ts';
+import { DEFAULT_PASSWORD, startVirtualMeters, type VirtualMeters } from '../../simulator/meter/fleet.ts';
+import { parseLink, transportOf } from '../../transport/link-address.ts';
+import { type Context, untilStopped, verb } from '../context.ts';
+import { openPtyPair } from '../pty-pair.ts';
+import { parseChoice, parseSecretText, parseWhole } from '../values.ts';
+
+interface MeterFlags {
+  readonly count: string;
+  readonly port: string;
+  readonly host: string;
+  readonly portsEach?: boolean;
+  readonly framing: string;
+  readonly auth: string;
+  readonly secret: string;
+  readonly pty?: string;
+  readonly faults?: string;
+  readonly seed: string;
+  readonly answerDelay: string;
+  readonly maxPdu: string;
+}
+
+/** Addresses beyond this are not printed for people. */
+const MOST_SHOWN = 5;
+
+export function registerSimulateMeters(simulate: Command): void {
+  simulate
+    .command('meters')
+    .description('virtual meters that answer as real ones do')
+    .option('--count <n>', 'how many', '1')
+    .option('--port <port>', 'TCP port, 0 picks a free one', '4059')
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--ports-each', 'a port for every meter, counted up; else all behind one port, by server address')
+    .option('--framing <framing>', 'wrapper or hdlc', 'wrapper')
+    .option('--auth <level>', 'none or low', 'none')
+    .option('--secret <secret>', 'the password with --auth low; file: and env: work', DEFAULT_PASSWORD)
+    .option('--pty <path>', 'serve a pseudo terminal at PATH instead of TCP (HDLC; needs socat)')
+    .option('--faults <names>', `misbehaviours, NAME or NAME:NUMBER, with commas: ${Object.keys(FAULTS).join(', ')}`)
+    .option('--seed <n>', 'makes other meters', '1')
+    .option('--answer-delay <ms>', 'how long a meter thinks', '0')
+    .option('--max-pdu <octets>', 'largest APDU of the meters', '1024')
+    .action(verb(simulateMeters));
+}
+
+async function simulateMeters(context: Context, command: Command): Promise<undefined> {
+  const flags = command.opts<MeterFlags>();
+  const pair = flags.pty === undefined ? null : await openPtyPair(flags.pty);
+  try {
+    const meters = await started(flags, pair?.otherPath ?? null);
+    const place = pair === null ? '' : `serial://${pair.path}`;
+    context.print(described(meters, place), () => text(meters, place));
+    await untilStopped(context.signal);
+    await meters.stop();
+  } finally {
+    pair?.stop();
+  }
+  return undefined;
+}
+
+function started(flags: MeterFlags, serialPath: string | null): Promise<VirtualMeters> {
+  const framing = serialPath === null ? parseChoice('--framing', flags.framing, ['wrapper', 'hdlc']) : 'hdlc';
+  return startVirtualMeters({
+    count: parseWhole('--count', flags.count, 1, 65_535),
+    port: parseWhole('--port', flags.port, 0, 65_535),
+    host: flags.host,
+    portsEach: flags.portsEach === true,
+    framing,
+    auth: parseChoice('--auth', flags.auth, ['none', 'low']),
+    password: parseSecretText(flags.secret),
+    faults: flags.faults === undefined ? [] : flags.faults.split(',').filter((name) => name !== ''),
+    seed: parseWhole('--seed', flags.seed, 0, 0xffff_ffff),
+    answerDelayMs: parseWhole('--answer-delay', flags.answerDelay, 0, 600_000),
+    maxPdu: parseWhole('--max-pdu', flags.maxPdu, 64, 65_535),
+    clock: systemClock,
+    ...(serialPath === null ? {} : { transport: transportOf(parseLink(`serial://${serialPath}`), systemClock) }),
+  });
+}
+
+function described({ addresses }: VirtualMeters, place: string): JsonValue {
+  return {
+    meters: addresses.map(({ host, port, server, physical, serialNumber, logicalDeviceName }) => ({
+      link: place === '' ? null : place,
+      host: place === '' ? host : null,
+      port: place === '' ? port : null,
+      server,
+      physical,
+      serialNumber,
+      logicalDeviceName,
+    })),
+  };
+}
+
+/** One line, so that scripts can wait for it. */
+function text({ addresses }: VirtualMeters, place: string): string {
+  const shown = addresses
+    .slice(0, MOST_SHOWN)
+    .map(
+      ({ host, port, server, physical }) =>
+        `${place === '' ? `${host}:${port}` : place} server ${server}${physical === null ? '' : ` physical ${physical}`}`,
+    );
+  const more = addresses.length > MOST_SHOWN ? `, and ${addresses.length - MOST_SHOWN} more` : '';
+  return `${addresses.length} virtual meters: ${shown.join(', ')}${more}`;
+}

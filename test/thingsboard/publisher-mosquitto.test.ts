@@ -1,0 +1,160 @@
+/** The publisher against a real broker: every reading arrives as it was captured, whatever happens to the broker. */
+import { connect, type MqttClient } from 'mqtt';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { VirtualClock } from '../../src/runtime/clock.ts';
+import { EventBus } from '../../src/runtime/events.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import type { MqttProtocol, TargetMode } from '../../src/store/fleet/types.ts';
+import type { StoredReading } from '../../src/store/local/types.ts';
+import type { ThingsBoardEvents } from '../../src/thingsboard/events.ts';
+import { type Publisher, startPublisher } from '../../src/thingsboard/publisher.ts';
+import { FakeOutbox, numberReading, stringReading } from '../support/fake-outbox.ts';
+import { type Mosquitto, mosquittoInstalled, startMosquitto } from '../support/mosquitto.ts';
+import { until } from '../support/until.ts';
+
+describe.skipIf(!mosquittoInstalled())('against Mosquitto', () => {
+  let broker: Mosquitto;
+  let outbox: FakeOutbox;
+  let clock: VirtualClock;
+  let publisher: Publisher;
+  let subscriber: MqttClient;
+  /** Everything that arrived: topic and payload. */
+  let arrived: [string, string][];
+
+  beforeEach(async () => {
+    broker = await startMosquitto();
+    outbox = new FakeOutbox();
+    clock = new VirtualClock();
+    arrived = [];
+  });
+  afterEach(async () => {
+    await publisher.stop();
+    await subscriber.endAsync(true);
+    await broker.stop();
+  });
+
+  function start(protocol: MqttProtocol, mode: TargetMode): void {
+    publisher = startPublisher({
+      target: { id: 1, name: 'broker', url: broker.url, protocol, mode, caFile: null },
+      connection: { id: 1, targetId: 1, meterId: null, token: 'any', retired: false },
+      outbox,
+      writer: outbox,
+      clock,
+      logger: silentLogger,
+      events: new EventBus<ThingsBoardEvents>(() => undefined),
+      random: () => 0.5,
+    });
+  }
+
+  /** QoS 0, so that the broker has nothing unread from the subscriber when it is killed: all it sent then arrives. */
+  async function subscribe(): Promise<void> {
+    const client = connect(broker.url, { reconnectPeriod: 0 });
+    client.on('message', (topic, payload) => arrived.push([topic, payload.toString()]));
+    await new Promise<void>((resolve, reject) => client.once('connect', () => resolve()).once('error', reject));
+    await client.subscribeAsync('v1/#', { qos: 0 });
+    subscriber = client;
+  }
+
+  function addRow(number: number): void {
+    const readings: StoredReading[] = [
+      numberReading('energy', number, `${9_000_000_000_000_000_000n + BigInt(number)}`),
+      numberReading('voltage', number, `230.${number}1`),
+      stringReading('serial', number, `00${number}`),
+      { key: 'relay', ts: number, type: 'boolean', text: 'true', quality: 'good' },
+    ];
+    outbox.add(readings, { device: `house${number % 3}` });
+  }
+
+  function expected(number: number, mode: TargetMode): [string, string] {
+    const entry = `[{"ts":${number},"values":{"energy":${9_000_000_000_000_000_000n + BigInt(number)},"voltage":230.${number}1,"serial":"#00${number}","relay":true}}]`;
+    return mode === 'device'
+      ? ['v1/devices/me/telemetry', entry]
+      : ['v1/gateway/telemetry', `{"house${number % 3}":${entry}}`];
+  }
+
+  test.each([
+    ['5', 'device'],
+    ['5', 'gateway'],
+    ['3.1.1', 'device'],
+    ['3.1.1', 'gateway'],
+  ] as const)('MQTT %s, %s mode: SIGKILL and restart in the middle, lost 0', async (protocol, mode) => {
+    const total = 3_000;
+    await subscribe();
+    for (let number = 1; number <= total; number += 1) addRow(number);
+    start(protocol, mode);
+    await until('a part is delivered', () => outbox.rows.size < total - 200);
+    const gone = new Promise<void>((resolve) => subscriber.once('close', () => resolve()));
+    await broker.kill();
+    await gone;
+    await until('the publisher noticed', () => publisher.statistics().state === 'waiting');
+    const left = outbox.rows.size;
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(total);
+    for (let number = total + 1; number <= total + 50; number += 1) addRow(number);
+    publisher.notify();
+    await clock.advance(200);
+    await broker.restart();
+    await subscribe();
+    await until('it reconnected', () => publisher.statistics().state === 'connected', { clock, stepMs: 100 });
+    await until('the outbox is empty', () => outbox.rows.size === 0);
+    const wanted = new Set<string>();
+    for (let number = 1; number <= total + 50; number += 1) wanted.add(expected(number, mode).join(' '));
+    const telemetry = (): string[] =>
+      arrived.filter(([topic]) => topic.endsWith('telemetry')).map((message) => message.join(' '));
+    await until('all of it arrived', () => new Set(telemetry()).size >= wanted.size);
+    expect(telemetry().filter((message) => !wanted.has(message))).toEqual([]);
+    expect(new Set(telemetry()).size).toBe(wanted.size);
+    // What is sent twice is at most what was on its way when the broker died.
+    expect(telemetry().length - wanted.size).toBeLessThanOrEqual(50);
+  });
+
+  test('nobody subscribes: the broker says so (0x10), and the row is delivered all the same', async () => {
+    await subscribe();
+    await subscriber.unsubscribeAsync('v1/#');
+    addRow(1);
+    start('5', 'device');
+    await until('the outbox is empty', () => outbox.rows.size === 0);
+  });
+
+  test('another client with our client ID: the session is lost and made anew', async () => {
+    await subscribe();
+    start('5', 'device');
+    await until('connected', () => publisher.statistics().state === 'connected');
+    const { clientId } = publisher.statistics();
+    const rival = connect(broker.url, { clientId, protocolVersion: 5, reconnectPeriod: 0 });
+    await until('it is thrown out', () => publisher.statistics().state === 'waiting');
+    // Mosquitto 2.0.11 closes without a reason even in MQTT 5, later ones say 0x8E.
+    expect(publisher.statistics().lastError?.code).toMatch(/^MQTT_(CLOSED|CONFLICT)$/);
+    addRow(1);
+    await until('the outbox is empty', () => outbox.rows.size === 0, { clock, stepMs: 100 });
+    await rival.endAsync(true);
+  });
+});
+
+describe.skipIf(!mosquittoInstalled())("a broker's own limits (MQTT 5)", () => {
+  test('receive maximum and maximum packet size are kept', async () => {
+    const broker = await startMosquitto('max_inflight_messages 3\nmax_packet_size 2000');
+    const outbox = new FakeOutbox();
+    const sizes: number[] = [];
+    const subscriber = connect(broker.url, { reconnectPeriod: 0 });
+    subscriber.on('message', (_topic, payload) => sizes.push(payload.length));
+    await subscriber.subscribeAsync('v1/#');
+    outbox.add(Array.from({ length: 200 }, (_, at) => stringReading('text', at, 'x'.repeat(50))));
+    const publisher = startPublisher({
+      target: { id: 1, name: 'broker', url: broker.url, protocol: '5', mode: 'device', caFile: null },
+      connection: { id: 1, targetId: 1, meterId: null, token: 'any', retired: false },
+      outbox,
+      writer: outbox,
+      clock: new VirtualClock(),
+      logger: silentLogger,
+      events: new EventBus<ThingsBoardEvents>(() => undefined),
+    });
+    await until('the outbox is empty', () => outbox.rows.size === 0);
+    await until('all arrived', () => sizes.length === publisher.statistics().messages);
+    expect(publisher.statistics().sessions).toBe(1);
+    expect(Math.max(...sizes)).toBeLessThan(2000);
+    await publisher.stop();
+    await subscriber.endAsync(true);
+    await broker.stop();
+  });
+});
