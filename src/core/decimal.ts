@@ -33,14 +33,24 @@ export function normalised(value: Decimal): Decimal {
 
 /** Plain decimal notation: `230.5`, `-0.001`, `18446744073709551615`. No exponent, no trailing zeros. */
 export function decimalText(value: Decimal): string {
-  const { coefficient, exponent } = normalised(value);
+  return plainText(normalised(value));
+}
+
+/**
+ * The same with every decimal that the exponent stands for: 2300 * 10^-1 is `230.0`. A quantity with decimals then
+ * looks like one at every value, and a receiver that tells integers from decimals by the point keeps one type for it.
+ */
+export function scaledText(value: Decimal): string {
+  return plainText(value);
+}
+
+function plainText({ coefficient, exponent }: Decimal): string {
   const negative = coefficient < 0n;
   const digits = (negative ? -coefficient : coefficient).toString();
   const sign = negative ? '-' : '';
-  if (exponent >= 0) return sign + digits + '0'.repeat(exponent);
-  const whole = digits.length + exponent;
-  if (whole > 0) return `${sign}${digits.slice(0, whole)}.${digits.slice(whole)}`;
-  return `${sign}0.${'0'.repeat(-whole)}${digits}`;
+  if (exponent >= 0) return coefficient === 0n ? '0' : sign + digits + '0'.repeat(exponent);
+  const padded = digits.padStart(1 - exponent, '0');
+  return `${sign}${padded.slice(0, exponent)}.${padded.slice(exponent)}`;
 }
 
 /** Parses `-12.50`, `1e-3`. Throws INVALID_VALUE. */
@@ -56,9 +66,12 @@ export function parseDecimal(text: string): Decimal {
   return { coefficient, exponent: exponent - fraction.length };
 }
 
-/** A 64-bit float as the shortest decimal that reads back as the same float; null for NaN and infinities. */
+/**
+ * A 64-bit float as the shortest decimal that reads back as the same float, with one decimal at least (see
+ * `scaledText`); null for NaN and infinities.
+ */
 export function decimalFromDouble(value: number): Decimal | null {
-  return Number.isFinite(value) ? parseDecimal(String(value)) : null;
+  return Number.isFinite(value) ? withDecimal(parseDecimal(String(value))) : null;
 }
 
 /** A 32-bit float likewise: 230.1 stays 230.1 and does not become 230.10000610351562. */
@@ -66,9 +79,15 @@ export function decimalFromSingle(value: number): Decimal | null {
   if (!Number.isFinite(value)) return null;
   for (let precision = 1; precision <= 9; precision += 1) {
     const text = value.toPrecision(precision);
-    if (Math.fround(Number(text)) === value) return parseDecimal(text);
+    if (Math.fround(Number(text)) === value) return withDecimal(parseDecimal(text));
   }
-  return parseDecimal(String(value));
+  return withDecimal(parseDecimal(String(value)));
+}
+
+/** The same value with a negative exponent, for `scaledText` to show a decimal. */
+export function withDecimal(value: Decimal): Decimal {
+  if (value.exponent < 0) return value;
+  return { coefficient: value.coefficient * 10n ** BigInt(value.exponent + 1), exponent: -1 };
 }
 
 export function isInteger(value: Decimal): boolean {

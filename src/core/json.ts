@@ -16,11 +16,11 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue | undefined };
 
-/** A decimal that is to stand in JSON as a number token. */
+/** A decimal that is to stand in JSON as a number token, written with `text`. */
 export class JsonDecimal {
   readonly text: string;
-  constructor(value: Decimal) {
-    this.text = decimalText(value);
+  constructor(value: Decimal, text: (value: Decimal) => string = decimalText) {
+    this.text = text(value);
   }
 }
 

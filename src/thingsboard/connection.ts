@@ -242,7 +242,7 @@ class Session implements MqttSession {
     const message = `no PUBACK for a message on ${topic} within ${this.options.ackTimeoutMs} ms`;
     const error = new BridgeError('MQTT_ACK_TIMEOUT', message, {
       facts: { alive },
-      ...(alive && topic.startsWith('v1/gateway/')
+      ...(topic.startsWith('v1/gateway/')
         ? { hint: 'the message is sent again; is the device marked as a gateway, and may it create devices?' }
         : {}),
     });

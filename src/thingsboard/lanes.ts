@@ -7,23 +7,6 @@ import type { OutboxReader, OutboxRow } from '../store/local/types.ts';
 
 const PAGE_ROWS = 64;
 
-/** The id of the connection's newest row, 0 for none. Rows are only reached through `pending`: found by bisection. */
-export function newestRowId(outbox: OutboxReader, connectionId: number): number {
-  const after = (id: number): number | null => outbox.pending(connectionId, id, 1)[0]?.id ?? null;
-  // Invariant: row `low` exists, and no row comes after `high`.
-  let low = after(0) ?? 0;
-  let high = low === 0 ? 0 : Number.POSITIVE_INFINITY;
-  let step = 1;
-  while (low < high) {
-    const probe = high === Number.POSITIVE_INFINITY ? low + step : low + Math.floor((high - low) / 2);
-    const found = after(probe);
-    if (found === null) high = probe;
-    else low = found;
-    step *= 2;
-  }
-  return low;
-}
-
 /** What keeps a row from being sent now. */
 export interface Obstacles {
   /** The row is on its way, or settled and not yet written down. */
@@ -39,7 +22,7 @@ export class Lanes {
 
   /** To be made when the session stands: what is in the outbox now is the backlog. */
   constructor(outbox: OutboxReader, connectionId: number, obstacles: Obstacles) {
-    this.boundary = newestRowId(outbox, connectionId);
+    this.boundary = outbox.newest(connectionId);
     this.live = new Lane(outbox, connectionId, obstacles, this.boundary, Number.POSITIVE_INFINITY);
     this.backlog = new Lane(outbox, connectionId, obstacles, 0, this.boundary);
   }

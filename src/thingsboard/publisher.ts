@@ -236,7 +236,7 @@ class ConnectionPublisher implements Publisher {
   private tellEnd(error: BridgeError, stoodMs: number, wait: number): void {
     const { events } = this.options;
     const { connectionId, clientId } = this;
-    const fields = { code: error.code, clientId, retryMs: wait, ...error.facts };
+    const fields = { code: error.code, hint: error.hint, clientId, retryMs: wait, ...error.facts };
     const stood = stoodMs > 0;
     if (error.code === 'MQTT_CONFLICT') {
       this.counts.conflicts += 1;
@@ -248,7 +248,7 @@ class ConnectionPublisher implements Publisher {
       // One line per outage, not one per attempt.
       this.logger.debug(fields, `MQTT still not connected: ${error.message}`);
     } else {
-      this.logger.warn(fields, `MQTT not connected: ${error.message}; ${error.hint}`);
+      this.logger.warn(fields, `MQTT not connected: ${error.message}`);
     }
     this.loggedCode = error.code;
     events.emit('disconnected', { connectionId, error, stood });

@@ -1,13 +1,22 @@
 /**
  * A stored reading's value in the form in which ThingsBoard keeps it as it was measured:
- * - an integer within int64 and a decimal of up to 16 decimals are JSON numbers with all their digits;
+ * - an integer within int64 and a decimal of up to 16 decimals are JSON numbers with all their digits; a quantity with
+ *   decimals keeps them at every value (230.0), since the server keeps 230 as an integer and 230.5 as a double;
  * - more decimals would be stored as text: they are rounded to 16, in decimal, half away from zero;
  * - an integer beyond int64 is stored as text in any case: it goes as a string of its digits, so that no JSON reader
  *   on the way rounds it;
  * - a string that looks like a number would be stored as that number ("000123" -> 123): it goes with a leading `#`.
  *   A string that is such a form already gets one more, so `meterText` finds the original of each.
  */
-import { type Decimal, decimalText, isInteger, parseDecimal } from '../core/decimal.ts';
+import {
+  type Decimal,
+  decimalText,
+  isInteger,
+  normalised,
+  parseDecimal,
+  scaledText,
+  withDecimal,
+} from '../core/decimal.ts';
 import { JsonDecimal, type JsonValue } from '../core/json.ts';
 import type { StoredReading } from '../store/local/types.ts';
 
@@ -23,7 +32,7 @@ export function telemetryValue({ type, text }: Pick<StoredReading, 'type' | 'tex
   if (type === 'boolean') return text === 'true';
   if (type === 'string') return NUMERIC_FORM.test(text) ? `#${text}` : text;
   const value = rounded(parseDecimal(text), MAX_DECIMALS);
-  return beyondInt64(value) ? decimalText(value) : new JsonDecimal(value);
+  return beyondInt64(value) ? decimalText(value) : new JsonDecimal(value, scaledText);
 }
 
 /** The meter's own text of a string as `telemetryValue` published it. */
@@ -37,11 +46,11 @@ function beyondInt64(value: Decimal): boolean {
   return integer < INT64_MIN || integer > INT64_MAX;
 }
 
-/** The value with at most `decimals` decimals, halves away from zero. */
+/** The value with at most `decimals` decimals, halves away from zero, and of a rounded one no more than it needs. */
 function rounded(value: Decimal, decimals: number): Decimal {
   const surplus = -decimals - value.exponent;
   if (surplus <= 0) return value;
   const divisor = 10n ** BigInt(surplus);
   const half = value.coefficient < 0n ? -divisor / 2n : divisor / 2n;
-  return { coefficient: (value.coefficient + half) / divisor, exponent: -decimals };
+  return withDecimal(normalised({ coefficient: (value.coefficient + half) / divisor, exponent: -decimals }));
 }

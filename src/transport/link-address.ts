@@ -73,7 +73,7 @@ export function transportOf(address: LinkAddress, clock: Clock): Transport {
     case 'tcp':
       return tcpTransport({ host: address.host, port: address.port, clock });
     case 'serial':
-      return serialTransport(address);
+      return serialTransport({ ...address, clock });
     case 'udp':
       return fail('UNSUPPORTED', 'the wrapper over UDP is not supported yet', { layer: 'transport' });
     case 'serial+e':

@@ -4,10 +4,16 @@
  * Octets come one by one (parser-byte-length at length 1): frames are found by their own length, so no portion means
  * anything, and at 115,200 baud a line has 11.5 kB/s. The parser also keeps a data listener on the port, without which
  * an adapter that is pulled out would go unnoticed until the next write.
+ *
+ * One case the library does not notice: a read that begins after the port has hung up gives 0 octets, and it reads again
+ * at once, for ever, on a whole processor (bindings-cpp 13, unix-read). So we look now and then whether the port's name
+ * is still there.
  */
+import { access } from 'node:fs/promises';
 import { ByteLengthParser } from '@serialport/parser-byte-length';
 import { SerialPort } from 'serialport';
 import { BridgeError, type ErrorCode, fail } from '../core/errors.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
 export interface SerialFormat {
@@ -20,7 +26,10 @@ export interface SerialOptions {
   readonly path: string;
   readonly baudRate: number;
   readonly format: SerialFormat;
+  readonly clock: Clock;
 }
+
+const LOOK_EVERY_MS = 1000;
 
 const PARITIES = { N: 'none', E: 'even', O: 'odd' } as const;
 
@@ -32,14 +41,18 @@ const OPEN_ERRORS: readonly (readonly [words: RegExp, code: ErrorCode])[] = [
 ];
 
 /** Throws SERIAL_PORT_MISSING, SERIAL_PORT_DENIED, SERIAL_PORT_BUSY or LINE_IO when opening. */
-export function serialTransport({ path, baudRate, format }: SerialOptions): Transport {
+export function serialTransport({ path, baudRate, format, clock }: SerialOptions): Transport {
   const description = `serial ${path} ${baudRate} ${format.dataBits}${format.parity}${format.stopBits}`;
   let current: SerialPort | null = null;
+  let look: Timer | null = null;
 
   /** The port is gone without having been closed by us; the library may say so twice. */
   const lost = (port: SerialPort, events: TransportEvents, error: Error | null): void => {
     if (current !== port) return;
     current = null;
+    look?.cancel();
+    // Ends the library's own reading, if it has not noticed.
+    if (port.isOpen) void closed(port);
     const why = error === null ? 'the port was closed' : error.message;
     events.closed(
       new BridgeError('LINE_CLOSED', `${description}: ${why}`, {
@@ -47,6 +60,17 @@ export function serialTransport({ path, baudRate, format }: SerialOptions): Tran
         cause: error,
       }),
     );
+  };
+
+  const keepLooking = (port: SerialPort, events: TransportEvents): void => {
+    look = clock.setTimer(LOOK_EVERY_MS, () => {
+      access(path).then(
+        () => {
+          if (current === port) keepLooking(port, events);
+        },
+        (error: Error) => lost(port, events, error),
+      );
+    });
   };
 
   return {
@@ -78,6 +102,7 @@ export function serialTransport({ path, baudRate, format }: SerialOptions): Tran
       port.pipe(new ByteLengthParser({ length: 1 })).on('data', (octet: Buffer) => {
         if (current === port) events.data(Uint8Array.from(octet));
       });
+      keepLooking(port, events);
     },
     async write(bytes) {
       const port = current;
@@ -92,6 +117,7 @@ export function serialTransport({ path, baudRate, format }: SerialOptions): Tran
     async close() {
       const port = current;
       current = null;
+      look?.cancel();
       if (port?.isOpen) await closed(port);
     },
   };

@@ -10,6 +10,7 @@ import {
   normalised,
   parseDecimal,
   scaled,
+  scaledText,
   significantDigits,
 } from '../../src/core/decimal.ts';
 import { BridgeError } from '../../src/core/errors.ts';
@@ -97,4 +98,12 @@ test('significant digits and integers', () => {
   expect(significantDigits(decimal(230500n, -3))).toBe(4);
   expect(isInteger(decimal(230000n, -3))).toBe(true);
   expect(isInteger(decimal(230500n, -3))).toBe(false);
+});
+
+test('a scaled quantity keeps its decimals at every value', () => {
+  expect([2300n, -2300n, 0n, 5n].map((raw) => scaledText(decimal(raw, -1)))).toEqual(['230.0', '-230.0', '0.0', '0.5']);
+  expect(scaledText(decimal(5n, -3))).toBe('0.005');
+  expect(scaledText(decimal(5n, 3))).toBe('5000');
+  expect(scaledText(decimalFromSingle(230)!)).toBe('230.0');
+  expect(scaledText(decimalFromDouble(1e21)!)).toBe('1000000000000000000000.0');
 });

@@ -123,6 +123,16 @@ describe('GET', () => {
     }
   });
 
+  test('shows one phase or three', () => {
+    const onePhase = associated(16, {}, model({ phases: 1 }));
+    for (const group of [52, 51, 41, 72, 71, 61]) {
+      expect(refusalOf(onePhase, `3:1.0.${group}.7.0.255`)).toBe(4);
+      expect(refusalOf(associated(), `3:1.0.${group}.7.0.255`)).toBeNull();
+    }
+    expect(dataOf(onePhase, '3:1.0.31.7.0.255:3')).toMatchObject({ value: [{ value: -3 }, { value: 33 }] });
+    expect(dataOf(associated(), '3:1.0.31.7.0.255:3')).toMatchObject({ value: [{ value: -2 }, { value: 33 }] });
+  });
+
   test('gives identification as text and the clock as a date-time', () => {
     const server = associated();
     const text = (point: string) => {

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { concat } from '../../src/core/bytes.ts';
-import { physicalFromSerialNumber } from '../../src/dlms/hdlc/address.ts';
+import { clientAddress, physicalFromSerialNumber, serverAddress } from '../../src/dlms/hdlc/address.ts';
 import { HdlcClientLink } from '../../src/dlms/hdlc/client-link.ts';
+import { encodeFrame, type HdlcControl } from '../../src/dlms/hdlc/frame.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSettings } from '../../src/dlms/settings.ts';
 import { encodeWrapper, WrapperClientLink, WrapperDeframer } from '../../src/dlms/wrapper.ts';
 import { systemClock, VirtualClock } from '../../src/runtime/clock.ts';
@@ -191,6 +192,7 @@ describe('over TCP', () => {
     await expect(start({ count: 20_000, framing: 'hdlc' })).rejects.toMatchObject(invalid);
     await expect(start({ count: 2, port: 65_535, portsEach: true })).rejects.toMatchObject(invalid);
     await expect(start({ transport, portsEach: true })).rejects.toMatchObject(invalid);
+    await expect(start({ maxPdu: 11 })).rejects.toMatchObject(invalid);
     await expect(start({ faults: ['sloth'] })).rejects.toMatchObject(invalid);
     await expect(start({ port: addresses[0]?.port ?? 0 })).rejects.toMatchObject(invalid);
   });
@@ -235,12 +237,48 @@ describe('over any transport, in virtual time', () => {
     expect(await textAt(client, SERIAL)).toMatch(/^\d{8}$/);
   });
 
-  test('any octets are taken without a word or with one', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom('wrapper' as const, 'hdlc' as const),
-        fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 10 }),
-        async (framing, portions) => {
+  /** Octets as they come: at random, or in frames that are valid for one of the two meters. */
+  const control = fc.oneof(
+    fc.record({
+      frameType: fc.constant('I' as const),
+      ns: fc.nat(7),
+      nr: fc.nat(7),
+      pollFinal: fc.boolean(),
+    }),
+    fc.record({ frameType: fc.constantFrom('RR', 'RNR', 'REJ'), nr: fc.nat(7), pollFinal: fc.boolean() }),
+    fc.record({
+      frameType: fc.constantFrom('SNRM', 'SNRM', 'SNRM', 'DISC', 'UI', 'UA', 'DM', 'FRMR'),
+      pollFinal: fc.boolean(),
+    }),
+  ) as fc.Arbitrary<HdlcControl>;
+  const portion = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc
+      .tuple(fc.constantFrom(16, 17, 99), fc.integer({ min: 1, max: 3 }), fc.uint8Array({ maxLength: 40 }))
+      .map(([client, server, apdu]) => encodeWrapper(client, server, apdu)),
+    fc
+      .tuple(
+        control,
+        fc.integer({ min: 1, max: 3 }),
+        fc.option(fc.uint8Array({ minLength: 1, maxLength: 60 })),
+        fc.boolean(),
+      )
+      .map(([sent, server, information, segmented]) =>
+        encodeFrame({
+          source: clientAddress(16),
+          destination: serverAddress(server, null, null),
+          control: sent,
+          segmented,
+          information,
+        }),
+      ),
+  );
+
+  test.each(['wrapper', 'hdlc'] as const)(
+    'any octets are taken over %s without a word or with one',
+    async (framing) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(portion, { maxLength: 15 }), async (portions) => {
           const clock = new VirtualClock();
           const [ours, theirs] = memoryPair();
           const meters = await startVirtualMeters({
@@ -252,14 +290,14 @@ describe('over any transport, in virtual time', () => {
             clock,
           });
           await ours.open({ data: () => undefined, closed: () => undefined });
-          for (const portion of portions) await ours.write(portion);
+          for (const octets of portions) await ours.write(octets);
           await clock.advance(10);
           await meters.stop();
-        },
-      ),
-      { numRuns: 50 },
-    );
-  });
+        }),
+        { numRuns: 100 },
+      );
+    },
+  );
 });
 
 describe('truth', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decimal, decimalText, parseDecimal } from '../../src/core/decimal.ts';
+import { decimal, parseDecimal, scaledText } from '../../src/core/decimal.ts';
 import type { Reading } from '../../src/reading/reading.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -31,7 +31,7 @@ describe('readings as they are stored', () => {
     const values = [
       ['18446744073709551615', decimal(18446744073709551615n)],
       ['-0.00000000000000000001', decimal(-1n, -20)],
-      ['230.5', decimal(2305000n, -4)],
+      ['230.5000', decimal(2305000n, -4)],
       ['90071992547409930', decimal(9007199254740993n, 1)],
     ] as const;
     const readings = values.map(([key, value]) => reading(key, { value }));
@@ -64,8 +64,8 @@ describe('readings as they are stored', () => {
         for (const [index, { type, text }] of back.entries()) {
           const given = readings[index]?.value;
           expect(type).toBe(typeof given === 'object' ? 'number' : typeof given);
-          expect(text).toBe(typeof given === 'object' ? decimalText(given) : String(given));
-          if (type === 'number') expect(decimalText(parseDecimal(text))).toBe(text);
+          expect(text).toBe(typeof given === 'object' ? scaledText(given) : String(given));
+          if (type === 'number') expect(scaledText(parseDecimal(text))).toBe(text);
         }
       }),
     );

@@ -32,6 +32,10 @@ export class FakeOutbox implements OutboxReader, Pick<Writer, 'acknowledge' | 'q
       .slice(0, limit);
   }
 
+  newest(connectionId: number): number {
+    return this.pending(connectionId, 0, Number.POSITIVE_INFINITY).at(-1)?.id ?? 0;
+  }
+
   depth(): OutboxDepth {
     const rows = this.rows.size - this.quarantined.size;
     return { rows, oldest: rows === 0 ? null : 0, bytes: 0, quarantined: this.quarantined.size };

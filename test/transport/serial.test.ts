@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import { HdlcClientLink } from '../../src/dlms/hdlc/client-link.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { serialTransport } from '../../src/transport/serial.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { eventsOf, frame } from '../support/links.ts';
@@ -12,7 +13,7 @@ import { Recorder, rejection } from '../support/recorder.ts';
 import { hasSocat, type PtyPair, ptyPair } from '../support/socat.ts';
 
 const serial = (path: string): Transport =>
-  serialTransport({ path, baudRate: 9600, format: { dataBits: 8, parity: 'N', stopBits: 1 } });
+  serialTransport({ path, baudRate: 9600, format: { dataBits: 8, parity: 'N', stopBits: 1 }, clock: systemClock });
 
 describe.skipIf(!hasSocat)('over a pair of pseudo-terminals (needs socat)', () => {
   let ports: PtyPair;
@@ -83,10 +84,19 @@ describe.skipIf(!hasSocat)('over a pair of pseudo-terminals (needs socat)', () =
   });
   test('an adapter that is pulled out is noticed without a write, once', async () => {
     const { transport, recorder } = await opened(ports.a);
+    const b = await opened(ports.b);
+    await b.transport.write(Uint8Array.of(1));
+    await recorder.octets(1);
     await ports.unplug();
     expect(await recorder.gone()).toBe('LINE_CLOSED');
     expect(await rejection(transport.write(Uint8Array.of(1)))).toBe('LINE_CLOSED');
     await transport.close();
+    expect(recorder.reasons).toHaveLength(1);
+  });
+  test('pulled out before the first read: the library reads 0 octets for ever, we notice', async () => {
+    const { recorder } = await opened(ports.a);
+    await ports.unplug();
+    expect(await recorder.gone()).toBe('LINE_CLOSED');
     expect(recorder.reasons).toHaveLength(1);
   });
   test('closing while opening', async () => {

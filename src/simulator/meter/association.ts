@@ -31,7 +31,7 @@ export function accessOf(client: number, authentication: SimulatedAuthentication
 /** Services that this meter really has. */
 const OFFERED = conformance(['get', 'block-transfer-with-get-or-read', 'multiple-references']);
 /** The smallest PDU in which a block of an answer has room. */
-const SMALLEST_PDU = 12;
+export const SMALLEST_PDU = 12;
 
 const REJECTED_PERMANENT = 1;
 /** Diagnostics of the ACSE service user. */

@@ -5,7 +5,7 @@ import { type Clock, sleep, systemClock } from '../../runtime/clock.ts';
 import type { Framing } from '../../transport/link-address.ts';
 import { listenTcp, type TcpListener } from '../../transport/tcp-listener.ts';
 import type { Transport } from '../../transport/transport.ts';
-import type { SimulatedAuthentication } from './association.ts';
+import { type SimulatedAuthentication, SMALLEST_PDU } from './association.ts';
 import { endpointOf, type Site } from './endpoint.ts';
 import { type FaultChoice, parseFault } from './faults.ts';
 import { MeterLine } from './line.ts';
@@ -34,7 +34,7 @@ export interface VirtualMetersOptions {
   readonly clock?: Clock;
   /** How long a meter thinks about a request, milliseconds. Default 0. */
   readonly answerDelayMs?: number;
-  /** Octets of the longest APDU of the meters. */
+  /** Octets of the longest APDU that the meters receive or send, 12 to 65535. */
   readonly maxPdu?: number;
   /** All meters with so many phases; by default every third has one, the others three. */
   readonly phases?: 1 | 3;
@@ -70,6 +70,8 @@ const FIRST_PHYSICAL = 17;
 const MOST_HDLC_ADDRESSES = 16_000;
 const MOST_WPORTS = 65_535;
 const HIGHEST_PORT = 65_535;
+/** Sixteen bits in the InitiateResponse; 0 would be no limit, which no meter has. */
+const LARGEST_PDU = 65_535;
 /** A transport that was lost is opened again after this pause. */
 const REOPEN_MS = 1000;
 
@@ -113,10 +115,14 @@ export async function startVirtualMeters(options: VirtualMetersOptions): Promise
   }
 }
 
-function checkOptions({ count, port, portsEach = false, framing, transport }: VirtualMetersOptions): void {
+function checkOptions(options: VirtualMetersOptions): void {
+  const { count, port, portsEach = false, framing, transport, maxPdu = DEFAULT_MAX_PDU } = options;
   const refuse = (message: string): never => fail('INVALID_VALUE', message, { layer: 'simulator' });
   const most = framing === 'hdlc' ? MOST_HDLC_ADDRESSES : MOST_WPORTS;
   if (!Number.isInteger(count) || count < 1 || count > most) refuse(`there can be 1 to ${most} meters, not ${count}`);
+  if (!Number.isInteger(maxPdu) || maxPdu < SMALLEST_PDU || maxPdu > LARGEST_PDU) {
+    refuse(`the PDU size is ${SMALLEST_PDU} to ${LARGEST_PDU} octets, not ${maxPdu}`);
+  }
   if (transport !== undefined && portsEach) refuse('a single line has no ports for each meter');
   if (transport !== undefined) return;
   const last = port === 0 || !portsEach ? port : port + count - 1;

@@ -21,6 +21,9 @@ const DEPTH = `
 /** Statements are prepared once; each call sees the outbox as of the last commit. */
 export function createOutboxReader({ sql, path }: Database): OutboxReader {
   const pending = sql.prepare<[number, number, number], StoredRow>(PENDING);
+  const newest = sql.prepare<[number], { id: number }>(
+    'SELECT id FROM outbox WHERE connection_id = ? AND quarantined = 0 ORDER BY id DESC LIMIT 1',
+  );
   const depth = sql.prepare<[], OutboxDepth>(DEPTH);
   const depthOf = sql.prepare<[number], { pending: number }>(
     'SELECT pending FROM outbox_depth WHERE connection_id = ?',
@@ -30,6 +33,7 @@ export function createOutboxReader({ sql, path }: Database): OutboxReader {
       mapped(path, () =>
         pending.all(connectionId, afterId, limit).map((row) => ({ ...row, readings: decodeReadings(row.readings) })),
       ),
+    newest: (connectionId) => mapped(path, () => newest.get(connectionId)?.id ?? 0),
     depth: () => mapped(path, () => depth.get() ?? { rows: 0, oldest: null, bytes: 0, quarantined: 0 }),
     depthOf: (connectionId) => mapped(path, () => depthOf.get(connectionId)?.pending ?? 0),
   };

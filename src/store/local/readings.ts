@@ -2,7 +2,7 @@
  * The readings of an outbox row as compact JSON: `[["voltageL1",1767225600000,"n","230.5"],...]`, one array per reading
  * of key, time, type, text and, unless it is good, quality.
  */
-import { decimalText } from '../../core/decimal.ts';
+import { scaledText } from '../../core/decimal.ts';
 import { fail } from '../../core/errors.ts';
 import type { Quality, Reading, ReadingValue } from '../../reading/reading.ts';
 import type { StoredReading } from './types.ts';
@@ -38,7 +38,7 @@ function pack({ key, ts, value, quality }: Reading): Packed {
 function valueText(value: ReadingValue): readonly [TypeLetter, string] {
   if (typeof value === 'string') return ['s', value];
   if (typeof value === 'boolean') return ['b', String(value)];
-  return ['n', decimalText(value)];
+  return ['n', scaledText(value)];
 }
 
 function unpack([key, ts, type, text, quality]: Packed): StoredReading {

@@ -78,6 +78,8 @@ export interface OutboxDepth {
 export interface OutboxReader {
   /** Rows of a connection in the order they were committed, beginning after row `afterId` (0: from the first). */
   pending(connectionId: number, afterId: number, limit: number): OutboxRow[];
+  /** Id of the connection's newest row that waits, 0 for none. */
+  newest(connectionId: number): number;
   depth(): OutboxDepth;
   /** Rows of one connection that wait for delivery. */
   depthOf(connectionId: number): number;
