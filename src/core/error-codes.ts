@@ -249,6 +249,18 @@ export const ERROR_CODES = {
     false,
     'a key is needed for this: give the block cipher key and the authentication key',
   ),
+  REPLAYED: row(
+    'security',
+    'meter',
+    true,
+    'an old message was sent again, or the meter lost its invocation counter: the message is not used',
+  ),
+  SIGNATURE_WRONG: row(
+    'security',
+    'credentials',
+    false,
+    'the signature does not fit: check the public key of the signer',
+  ),
 
   // What a person wrote.
   USAGE: row('cli', 'config', false, 'see --help'),

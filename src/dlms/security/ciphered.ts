@@ -2,8 +2,17 @@
  * The outside of ciphered APDUs (Green Book 9.2.7): what can be told of them without keys. service-specific (glo-, ded-),
  * general-glo/ded-ciphering, general-ciphering and general-signing.
  */
-import { ByteReader, type ByteWriter } from '../../core/bytes.ts';
-import { type Codec, choice, joined, octetString, optional, sequence, unsigned8 } from '../axdr/codec.ts';
+import { ByteReader, ByteWriter } from '../../core/bytes.ts';
+import {
+  type Codec,
+  choice,
+  type FieldCodecs,
+  joined,
+  octetString,
+  optional,
+  sequence,
+  unsigned8,
+} from '../axdr/codec.ts';
 import { decodeOctetString, encodeLength } from '../axdr/length.ts';
 
 /** Tags of the service-specific ciphered APDUs, Green Book 9.5: [33..88] and [200..215]. */
@@ -168,13 +177,20 @@ const keyInfoCodec: Codec<KeyInfo> = choice<KeyInfo>('key-info', {
   ],
 });
 
-const generalHeader = {
+const generalHeader: FieldCodecs<GeneralHeader> = {
   transactionId: octetString,
   originatorSystemTitle: octetString,
   recipientSystemTitle: octetString,
   dateTime: octetString,
   otherInformation: octetString,
 };
+
+/** The fields before the contents as they are transmitted: what tags and signatures cover of them. */
+export function generalHeaderBytes(header: GeneralHeader): Uint8Array {
+  const writer = new ByteWriter();
+  sequence<GeneralHeader>(generalHeader).encode(writer, header);
+  return writer.finish();
+}
 
 /** Bodies behind the tag. */
 export const serviceCipheredCodec: Codec<Protected> = protectedCodec;

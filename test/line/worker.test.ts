@@ -1,0 +1,224 @@
+/** The line worker on virtual meters over a line in memory, with the clock moved by hand. */
+import { expect, test } from 'vitest';
+import type { BridgeError } from '../../src/core/errors.ts';
+import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
+import { LineWorker, type MeterJob } from '../../src/line/worker.ts';
+import { readAttributes } from '../../src/meter/client.ts';
+import type { MeterSession } from '../../src/meter/session.ts';
+import { VirtualClock } from '../../src/runtime/clock.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { startVirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
+import { memoryPair } from '../../src/transport/memory.ts';
+import { until } from '../support/until.ts';
+
+const TIMEOUT_MS = 1000;
+const ENERGY = { classId: 3, instanceId: '1.0.1.8.0.255', attributeId: 2 };
+
+interface Line {
+  readonly worker: LineWorker;
+  readonly clock: VirtualClock;
+  /** Runs the clock until the promise settles; a rejection comes out as its error. */
+  settled<T>(promise: Promise<T>): Promise<T | BridgeError>;
+}
+
+/** A worker with meters 1..count on it; `dead` ids are configured, but answer to nothing. */
+async function line(options: Partial<VirtualMetersOptions> = {}, dead: readonly number[] = []): Promise<Line> {
+  const clock = new VirtualClock();
+  const [ours, theirs] = memoryPair();
+  const framing = options.framing ?? 'hdlc';
+  const meters = await startVirtualMeters({
+    count: 3,
+    port: 0,
+    auth: 'none',
+    framing,
+    clock,
+    transport: theirs,
+    ...options,
+  });
+  const worker = new LineWorker({ transport: ours, framing, clock, log: silentLogger });
+  for (const [index, { server, physical }] of meters.addresses.entries()) {
+    const id = index + 1;
+    const settings = {
+      ...DEFAULT_METER_SETTINGS,
+      server: dead.includes(id) ? server + 500 : server,
+      physical,
+      timeoutMs: TIMEOUT_MS,
+    };
+    worker.setMeter({ id, name: `house${id}`, settings, secrets: NO_SECRETS });
+  }
+  return {
+    worker,
+    clock,
+    async settled<T>(promise: Promise<T>): Promise<T | BridgeError> {
+      let outcome: { readonly value: T | BridgeError } | undefined;
+      promise.then(
+        (value) => {
+          outcome = { value };
+        },
+        (error: BridgeError) => {
+          outcome = { value: error };
+        },
+      );
+      await until('the job is done', () => outcome !== undefined, { clock, stepMs: 50 });
+      return outcome!.value;
+    },
+  };
+}
+
+function energyJob(meterId: number, more: Partial<MeterJob<number>> = {}): MeterJob<number> {
+  return {
+    meterId,
+    priority: 'poll',
+    due: 0,
+    async run(session: MeterSession) {
+      const before = session.counts.roundTrips;
+      await readAttributes(session, [ENERGY]);
+      return session.counts.roundTrips - before;
+    },
+    ...more,
+  };
+}
+
+test.each(['hdlc', 'wrapper'] as const)('%s: a standing association makes a poll one round trip', async (framing) => {
+  const { worker, settled } = await line({ framing });
+  expect(await settled(worker.submit(energyJob(1)))).toBe(1);
+  expect(await settled(worker.submit(energyJob(1)))).toBe(1);
+  expect(worker.snapshot()).toMatchObject({ status: 'idle', completed: 2, failed: 0, queued: 0 });
+});
+
+test('jobs run one at a time, commands before polls before backfill, the oldest due first', async () => {
+  const { worker, settled } = await line();
+  const order: string[] = [];
+  let running = 0;
+  const job = (name: string, more: Partial<MeterJob<number>>): Promise<number> =>
+    worker.submit(
+      energyJob(1, {
+        ...more,
+        async run(session) {
+          running += 1;
+          expect(running).toBe(1);
+          await readAttributes(session, [ENERGY]);
+          order.push(name);
+          running -= 1;
+          return 0;
+        },
+      }),
+    );
+  const jobs = [
+    job('first', {}),
+    job('backfill', { priority: 'backfill' }),
+    job('poll due 9', { due: 9 }),
+    job('poll due 5', { due: 5 }),
+    job('command', { priority: 'command' }),
+  ];
+  await settled(Promise.all(jobs));
+  expect(order).toEqual(['first', 'command', 'poll due 5', 'poll due 9', 'backfill']);
+});
+
+test('over HDLC one association stands at a time; over a wrapper each meter keeps its own', async () => {
+  for (const framing of ['hdlc', 'wrapper'] as const) {
+    const { worker, settled } = await line({ framing });
+    const standing: boolean[] = [];
+    const sessions: MeterSession[] = [];
+    const look = (meterId: number): MeterJob<number> =>
+      energyJob(meterId, {
+        async run(session) {
+          sessions.push(session);
+          return 0;
+        },
+      });
+    await settled(worker.submit(look(1)));
+    await settled(worker.submit(look(2)));
+    for (const session of sessions) standing.push(session.isAssociated);
+    expect(standing).toEqual(framing === 'hdlc' ? [false, true] : [true, true]);
+  }
+});
+
+test('a dead meter costs its line one attempt and is then left alone; the others are read', async () => {
+  const { worker, clock, settled } = await line({}, [2]);
+  const began = clock.monotonic();
+  expect(await settled(worker.submit(energyJob(2)))).toMatchObject({ code: 'METER_TIMEOUT', fault: 'meter' });
+  expect(clock.monotonic() - began).toBeLessThanOrEqual(3 * TIMEOUT_MS + 200);
+  expect(worker.isResting(1)).toBe(false);
+  expect(await settled(worker.submit(energyJob(1)))).toBe(1);
+  expect(await settled(worker.submit(energyJob(3)))).toBe(1);
+});
+
+test('a meter that goes on failing is left alone for longer and longer, up to a minute', async () => {
+  const { worker, clock, settled } = await line({ count: 1 }, [1]);
+  const rests: number[] = [];
+  for (let failure = 0; failure < 12; failure += 1) {
+    await settled(worker.submit(energyJob(1)));
+    const from = clock.monotonic();
+    while (worker.isResting(1)) await clock.advance(500);
+    rests.push(clock.monotonic() - from);
+  }
+  expect(Math.max(...rests)).toBeLessThanOrEqual(60_500);
+  expect(rests.slice(6).reduce((sum, rest) => sum + rest, 0)).toBeGreaterThan(
+    rests.slice(0, 6).reduce((sum, rest) => sum + rest, 0),
+  );
+});
+
+test('an association that died unnoticed is made anew within the same job', async () => {
+  const { worker, settled } = await line({ count: 1, faults: ['drop-association:3'] });
+  for (let poll = 0; poll < 6; poll += 1) {
+    expect(await settled(worker.submit(energyJob(1)))).toEqual(expect.any(Number));
+  }
+  expect(worker.snapshot()).toMatchObject({ completed: 6, failed: 0 });
+});
+
+test.each([
+  ['hdlc', 'garbage', ['METER_GARBAGE', 'METER_TIMEOUT', 'WRONG_FRAMING']],
+  ['wrapper', 'garbage', ['METER_GARBAGE', 'METER_TIMEOUT', 'WRONG_FRAMING']],
+  ['hdlc', 'silent', ['METER_TIMEOUT']],
+  ['wrapper', 'silent', ['METER_TIMEOUT']],
+  ['hdlc', 'wrong-address:1', ['WRONG_ADDRESS']],
+] as const)('%s, %s: the job fails and says so', async (framing, fault, codes) => {
+  const { worker, settled } = await line({ framing, count: 1, faults: [fault] });
+  const error = await settled(worker.submit(energyJob(1)));
+  expect(codes).toContain((error as BridgeError).code);
+});
+
+test.each([
+  ['hdlc', 'one-byte'],
+  ['wrapper', 'one-byte'],
+  ['hdlc', 'corrupt-crc:0.2'],
+  ['hdlc', 'no-list'],
+  ['wrapper', 'no-list'],
+  ['hdlc', 'block0'],
+  ['wrapper', 'no-invoke-echo'],
+] as const)('%s, %s: read all the same', async (framing, fault) => {
+  const { worker, settled } = await line({ framing, count: 1, faults: [fault] });
+  const attributes = ['1.0.1.8.0.255', '1.0.2.8.0.255', '1.0.32.7.0.255'].map((instanceId) => ({
+    ...ENERGY,
+    instanceId,
+  }));
+  const read = energyJob(1, {
+    async run(session) {
+      const results = await readAttributes(session, attributes);
+      return results.filter((result) => 'data' in result).length;
+    },
+  });
+  expect(await settled(worker.submit(read))).toBe(3);
+  expect(await settled(worker.submit(read))).toBe(3);
+});
+
+test('a meter that is not on the line, and a line that stops', async () => {
+  const { worker, settled } = await line();
+  expect(await settled(worker.submit(energyJob(77)))).toMatchObject({ code: 'NOT_FOUND' });
+  const running = worker.submit(energyJob(1));
+  const waiting = worker.submit(energyJob(2));
+  const stopped = worker.stop();
+  expect(await settled(waiting)).toMatchObject({ code: 'STOPPING' });
+  expect(await settled(running)).toBe(1);
+  await settled(stopped);
+  expect(await settled(worker.submit(energyJob(1)))).toMatchObject({ code: 'STOPPING' });
+});
+
+test('a removed meter is released and gone', async () => {
+  const { worker, settled } = await line();
+  await settled(worker.submit(energyJob(1)));
+  await settled(worker.removeMeter(1));
+  expect(await settled(worker.submit(energyJob(1)))).toMatchObject({ code: 'NOT_FOUND' });
+  expect(await settled(worker.submit(energyJob(2)))).toBe(1);
+});

@@ -1,0 +1,253 @@
+/** What tests of the whole way need around the program: virtual meters, a ThingsBoard double, and what they tell. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { startVirtualMeters, type VirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
+import type { Bench, ErrorDocument, Running } from './cli.ts';
+import { type EventuallyOptions, eventually } from './eventually.ts';
+
+/** A token and a password that stand in no other text. */
+export const TOKEN = 'tK7qWz3vRx9LmB2d';
+export const PASSWORD = 'pW5sN8yE';
+
+export interface SimulatedMeter {
+  /** What `meter add` and `read` take. */
+  readonly link: string;
+  readonly server: number;
+  readonly physical: number | null;
+}
+
+interface SimulatedDocument {
+  readonly meters: readonly {
+    readonly link: string | null;
+    readonly host: string;
+    readonly port: number;
+    readonly server: number;
+    readonly physical: number | null;
+  }[];
+}
+
+/** `simulate meters`, ready. */
+export async function simulateMeters(
+  bench: Bench,
+  args: readonly string[] = [],
+): Promise<{ readonly meters: readonly SimulatedMeter[]; readonly process: Running }> {
+  const process = bench.start(['simulate', 'meters', '--port', '0', ...args, '--json'], { db: false });
+  const { meters } = JSON.parse(await process.firstLine()) as SimulatedDocument;
+  const scheme = args.includes('hdlc') ? 'tcp+hdlc' : 'tcp';
+  return {
+    process,
+    meters: meters.map(({ link, host, port, server, physical }) => ({
+      link: link ?? `${scheme}://${host}:${port}`,
+      server,
+      physical,
+    })),
+  };
+}
+
+/** Virtual meters in the test's own process: their truth can be asked. */
+export async function ownMeters(
+  bench: Bench,
+  options: Partial<VirtualMetersOptions> = {},
+): Promise<{ readonly virtual: VirtualMeters; readonly links: readonly string[] }> {
+  const framing = options.framing ?? 'wrapper';
+  const virtual = await startVirtualMeters({
+    count: 1,
+    port: 0,
+    portsEach: true,
+    auth: 'none',
+    clock: systemClock,
+    ...options,
+    framing,
+  });
+  bench.atEnd(() => virtual.stop());
+  const scheme = framing === 'hdlc' ? 'tcp+hdlc' : 'tcp';
+  return { virtual, links: virtual.addresses.map(({ host, port }) => `${scheme}://${host}:${port}`) };
+}
+
+export interface ReceivedPoint {
+  readonly ts: number;
+  readonly type: string;
+  /** Integers beyond 2^53 as text. */
+  readonly value: string | number | boolean;
+  readonly deliveries: number;
+}
+
+export interface ReceivedDocument {
+  readonly messages: number;
+  readonly readings: number;
+  readonly duplicates: number;
+  readonly changed: number;
+  readonly failedLater: number;
+  readonly devices: Readonly<
+    Record<
+      string,
+      {
+        readonly type: string;
+        readonly gateway: string | null;
+        readonly telemetry: Readonly<Record<string, readonly ReceivedPoint[]>>;
+      }
+    >
+  >;
+}
+
+export interface Double {
+  readonly process: Running;
+  readonly url: string;
+  readonly port: number;
+  received(): Promise<ReceivedDocument>;
+}
+
+export interface DoubleOptions {
+  readonly tokens?: readonly string[];
+  readonly gateway?: boolean;
+  readonly port?: number;
+  readonly args?: readonly string[];
+}
+
+/** `simulate thingsboard`, ready. */
+export async function simulateThingsBoard(bench: Bench, options: DoubleOptions = {}): Promise<Double> {
+  const { tokens = [TOKEN], gateway = true, port = 0, args = [] } = options;
+  const process = bench.start(
+    [
+      ...['simulate', 'thingsboard', '--port', String(port), '--http-port', '0', '--json'],
+      ...tokens.flatMap((token) => ['--token', token]),
+      ...(gateway ? ['--gateway'] : []),
+      ...args,
+    ],
+    { db: false },
+  );
+  const ready = JSON.parse(await process.firstLine()) as { mqtt: string; port: number; received: string };
+  return {
+    process,
+    url: ready.mqtt,
+    port: ready.port,
+    async received() {
+      const text = await (await fetch(ready.received)).text();
+      return JSON.parse(text.replace(/(:\s*)(-?\d{16,})(?=[,}])/g, '$1"$2"')) as ReceivedDocument;
+    },
+  };
+}
+
+export interface MeterReport {
+  readonly name: string;
+  readonly state: string;
+  readonly line: string;
+  readonly lastReading: string | null;
+  readonly roundTrips: number | null;
+  readonly cycles: number;
+  readonly failures: number;
+  readonly late: number;
+  readonly error: ErrorDocument['error'] | null;
+  readonly pointErrors: readonly { readonly key: string; readonly code: string }[];
+  readonly values: Readonly<
+    Record<string, { readonly value: string; readonly unit: string | null; readonly ts: number }>
+  >;
+}
+
+export interface ConnectionReport {
+  readonly meter: string | null;
+  readonly retired: boolean;
+  readonly state: string;
+  readonly clientId: string | null;
+  readonly conflict: boolean;
+  readonly messages: number;
+  readonly rows: number;
+  readonly pending: number;
+  readonly error: ErrorDocument['error'] | null;
+}
+
+export interface StatusReport {
+  readonly daemon: {
+    readonly running: boolean;
+    readonly pid: number | null;
+    readonly cycles: number;
+    readonly readings: number;
+    readonly messages: number;
+    readonly publishRate: number | null;
+  };
+  readonly meters: readonly MeterReport[];
+  readonly lines: readonly { readonly line: string; readonly status: string }[];
+  readonly targets: readonly { readonly name: string; readonly connections: readonly ConnectionReport[] }[];
+  readonly outbox: OutboxReport;
+}
+
+export interface OutboxReport {
+  readonly rows: number;
+  readonly oldest: string | null;
+  readonly bytes: number;
+  readonly quarantined: number;
+}
+
+/** What `run --json` says at its end. */
+export interface RunReport {
+  readonly cycles: number;
+  readonly readings: number;
+  readonly messages: number;
+  readonly publishRate: number | null;
+  readonly drained: boolean;
+}
+
+export function status(bench: Bench): Promise<StatusReport> {
+  return bench.json<StatusReport>(['status']);
+}
+
+/** One meter of the status; throws when there is none. */
+export function meterOf({ meters }: StatusReport, name: string): MeterReport {
+  const found = meters.find((meter) => meter.name === name);
+  if (found === undefined) throw new Error(`status shows no meter ${name}`);
+  return found;
+}
+
+/** Waits until the daemon's status is as wanted. */
+export function eventualStatus(
+  bench: Bench,
+  what: string,
+  holds: (report: StatusReport) => boolean,
+  options: EventuallyOptions = {},
+): Promise<StatusReport> {
+  const look = async (): Promise<StatusReport | null> => {
+    const report = await status(bench);
+    return holds(report) ? report : null;
+  };
+  return eventually(what, look, { pauseMs: 300, ...options });
+}
+
+/** `init` for a target with the token TOKEN, or another one. */
+export async function init(bench: Bench, url: string, args: readonly string[] = [], token = TOKEN): Promise<void> {
+  await bench.json(['init', '--url', url, '--token', 'env:T', '--yes', ...args], { env: { T: token } });
+}
+
+/** `meter add`, with points that every virtual meter has unless others are given. */
+export async function addMeter(bench: Bench, name: string, link: string, args: readonly string[] = []): Promise<void> {
+  const points = args.includes('--points') ? [] : ['--points', DEFAULT_POINTS];
+  await bench.json(['meter', 'add', name, link, '--interval', '0.5', ...points, ...args], { env: { PW: PASSWORD } });
+}
+
+/** Telemetry key -> OBIS code of `DEFAULT_POINTS`. */
+export const DEFAULT_KEYS: Readonly<Record<string, string>> = {
+  activeEnergyImport: '1.0.1.8.0.255',
+  voltageL1: '1.0.32.7.0.255',
+  fineEnergy: '1.0.15.8.0.255',
+};
+export const DEFAULT_POINTS = Object.entries(DEFAULT_KEYS)
+  .map(([key, obis]) => `3:${obis}=${key}`)
+  .join(',');
+
+/** What the database itself has counted: committed and delivered, over all daemons that worked on it. */
+export function countersOf({ db }: Bench): Readonly<Record<'cycles' | 'readings' | 'rows' | 'delivered', number>> {
+  const sql = new BetterSqlite3(db, { readonly: true });
+  try {
+    const rows = sql.prepare<[], { name: string; value: number }>('SELECT name, value FROM counter').all();
+    const counted = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+    return { cycles: 0, readings: 0, rows: 0, delivered: 0, ...counted };
+  } finally {
+    sql.close();
+  }
+}
+
+/** Every file of the bench's directory, by name: the database, its log, its key, the reserve. */
+export function filesOf({ directory }: Bench): Map<string, Buffer> {
+  return new Map(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name))]));
+}
