@@ -1,6 +1,6 @@
 /** The demo's live view in the terminal: meters, values, publish rate. */
 import pc from 'picocolors';
-import { decimalText } from '../core/decimal.ts';
+import { scaledText } from '../core/decimal.ts';
 import type { Daemon } from '../daemon/daemon.ts';
 import type { Reading } from '../reading/reading.ts';
 import type { ThingsBoardDouble } from '../simulator/thingsboard/double.ts';
@@ -62,7 +62,10 @@ export function demoView(daemon: Daemon, double: ThingsBoardDouble, nameOf: (met
   return {
     line: summary,
     frame(screenRows) {
-      const shown = [...rows.values()].slice(0, Math.max(1, screenRows - OTHER_LINES));
+      const shown = [...rows]
+        .sort(([a], [b]) => a - b)
+        .map(([, row]) => row)
+        .slice(0, Math.max(1, screenRows - OTHER_LINES));
       const hidden = rows.size - shown.length;
       return [
         pc.bold('dlms-multi-meter demo: virtual meters -> SQLite outbox -> ThingsBoard double'),
@@ -89,5 +92,5 @@ export function demoView(daemon: Daemon, double: ThingsBoardDouble, nameOf: (met
 function valueText(reading: Reading | undefined): string {
   if (reading === undefined) return '-';
   const { value, unit } = reading;
-  return `${typeof value === 'object' ? decimalText(value) : String(value)}${unit === null ? '' : ` ${unit}`}`;
+  return `${typeof value === 'object' ? scaledText(value) : String(value)}${unit === null ? '' : ` ${unit}`}`;
 }

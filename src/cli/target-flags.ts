@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { BridgeError, fail } from '../core/errors.ts';
 import type { NewTarget } from '../store/fleet/types.ts';
+import { canonicalTargetUrl, validName, validToken } from '../store/fleet/validate.ts';
 import { parseChoice, parseSecretText } from './values.ts';
 
 export interface TargetFlags {
@@ -26,12 +27,12 @@ export function addTargetFlags(command: Command): Command {
     .option('--ca <file>', 'PEM file of the certificate authority');
 }
 
-/** Throws USAGE, SECRET_UNREADABLE, INVALID_VALUE. */
+/** The target, with its URL in canonical form. Throws USAGE, SECRET_UNREADABLE, INVALID_VALUE. */
 export function targetFromFlags(name: string, flags: TargetFlags): NewTarget {
   return {
-    name,
-    url: flags.url ?? fail('USAGE', '--url is missing'),
-    token: parseSecretText(flags.token ?? fail('USAGE', '--token is missing')),
+    name: validName('the target name', name),
+    url: canonicalTargetUrl(flags.url ?? fail('USAGE', '--url is missing')),
+    token: validToken(parseSecretText(flags.token ?? fail('USAGE', '--token is missing'))),
     mode: parseChoice('--mode', flags.mode ?? 'gateway', ['gateway', 'device']),
     protocol: parseChoice('--protocol', flags.protocol ?? '5', ['5', '3.1.1']),
     caFile: flags.ca === undefined ? null : readableFile(flags.ca),

@@ -1,5 +1,26 @@
 /** The error taxonomy as data: one row per stable code. `docs/troubleshooting.md` has an entry for each of them. */
-import type { Fault, Layer } from './errors.ts';
+export type Fault = 'meter' | 'line' | 'credentials' | 'server' | 'config' | 'internal';
+
+export type Layer =
+  | 'cli'
+  | 'config'
+  | 'store'
+  | 'transport'
+  | 'mode-e'
+  | 'hdlc'
+  | 'wrapper'
+  | 'acse'
+  | 'security'
+  | 'axdr'
+  | 'xdlms'
+  | 'cosem'
+  | 'meter'
+  | 'line'
+  | 'polling'
+  | 'mqtt'
+  | 'thingsboard'
+  | 'simulator'
+  | 'daemon';
 
 interface ErrorMeaning {
   readonly layer: Layer;

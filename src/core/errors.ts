@@ -2,32 +2,9 @@
  * Every failure in this program is a `BridgeError`: a stable code, the layer where it arose, whose fault it is,
  * whether trying again can help, and a hint that a person can act on. What each code means stands in `error-codes.ts`.
  */
-import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
+import { ERROR_CODES, type ErrorCode, type Fault, type Layer } from './error-codes.ts';
 
-export type { ErrorCode } from './error-codes.ts';
-
-export type Fault = 'meter' | 'line' | 'credentials' | 'server' | 'config' | 'internal';
-
-export type Layer =
-  | 'cli'
-  | 'config'
-  | 'store'
-  | 'transport'
-  | 'mode-e'
-  | 'hdlc'
-  | 'wrapper'
-  | 'acse'
-  | 'security'
-  | 'axdr'
-  | 'xdlms'
-  | 'cosem'
-  | 'meter'
-  | 'line'
-  | 'polling'
-  | 'mqtt'
-  | 'thingsboard'
-  | 'simulator'
-  | 'daemon';
+export type { ErrorCode, Fault, Layer } from './error-codes.ts';
 
 /** The JSON shape of an error, as `CLI.md` promises it. */
 export interface ErrorReport {

@@ -18,7 +18,7 @@ import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { FleetRunner } from './fleet-runner.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { PublisherSet } from './publisher-set.ts';
-import { StatusBoard } from './status-board.ts';
+import { type DaemonFigures, StatusBoard } from './status-board.ts';
 
 export interface DaemonOptions {
   readonly databasePath: string;
@@ -26,15 +26,6 @@ export interface DaemonOptions {
   readonly log: Logger;
   /** False runs the writer in this thread: under a test runner that cannot load the worker. */
   readonly writerThread?: boolean;
-}
-
-export interface DaemonFigures {
-  readonly cycles: number;
-  readonly readings: number;
-  /** Messages with their PUBACK. */
-  readonly messages: number;
-  /** 0 to 1; null while no cycle counts yet. */
-  readonly publishRate: number | null;
 }
 
 export interface DaemonOutcome extends DaemonFigures {
@@ -66,11 +57,13 @@ export class Daemon {
 
   /** Throws DAEMON_ALREADY_RUNNING, DATABASE_*, NOT_INITIALISED, SEALING_KEY_*. Starts with the broker and all meters away. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const lock = acquireDaemonLock(options.databasePath);
+    const { databasePath, clock, log, writerThread: thread = true } = options;
+    const lock = acquireDaemonLock(databasePath);
+    let writer: Writer | null = null;
+    let database: Database | null = null;
     try {
-      const { clock, log, writerThread: thread = true } = options;
-      const writer = await openWriter(options.databasePath, { thread, clock, logger: log });
-      const database = openDatabase(options.databasePath, { readonly: true, busyTimeoutMs: DAEMON_BUSY_MS });
+      writer = await openWriter(databasePath, { thread, clock, logger: log });
+      database = openDatabase(databasePath, { readonly: true, busyTimeoutMs: DAEMON_BUSY_MS });
       const daemon = new Daemon(options, lock, database, writer);
       await daemon.applyConfiguration();
       daemon.loops.push(
@@ -80,6 +73,9 @@ export class Daemon {
       );
       return daemon;
     } catch (error) {
+      // The writer's thread would keep the process of a daemon that never was.
+      await writer?.close();
+      database?.close();
       lock.release();
       throw error;
     }

@@ -5,7 +5,7 @@ import type { ReadingValue } from '../reading/reading.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
-import type { DaemonFigures } from './daemon.ts';
+import type { DaemonFigures } from './status-board.ts';
 
 export function logEvents(
   polling: EventBus<PollingEvents>,

@@ -27,6 +27,15 @@ export interface MeterStatus {
   values: Record<string, { readonly value: string; readonly unit: string | null; readonly ts: number }>;
 }
 
+export interface DaemonFigures {
+  readonly cycles: number;
+  readonly readings: number;
+  /** Messages with their PUBACK. */
+  readonly messages: number;
+  /** 0 to 1; null while no cycle counts yet. */
+  readonly publishRate: number | null;
+}
+
 /** JSON of subject `daemon`. */
 export interface DaemonStatus {
   readonly pid: number;

@@ -1,5 +1,5 @@
 /** One open transport, shared in turn by the meters of a line: opens on demand and routes what arrives to who attached last. */
-import { type BridgeError, fail } from '../core/errors.ts';
+import { BridgeError, fail } from '../core/errors.ts';
 import type { Wire, WireReceiver } from '../meter/channel.ts';
 import type { Transport } from '../transport/transport.ts';
 
@@ -42,10 +42,13 @@ export class LinePort implements Wire {
     await this.transport.write(bytes);
   }
 
+  /** Whoever still waits for an answer hears LINE_CLOSED. */
   async close(): Promise<void> {
+    const { receiver } = this;
     this.state = 'closed';
     this.receiver = null;
     await this.transport.close();
+    receiver?.closed(new BridgeError('LINE_CLOSED', `${this.transport.description} was closed on our side`));
   }
 
   private broken(reason: BridgeError): void {

@@ -72,6 +72,9 @@ const METER_BACK_OFF: RetryPolicy = {
   jitter: 'full',
 };
 
+/** What stands after this is not released any more: closing the port ends it. */
+const STOP_WITHIN_MS = 5000;
+
 export class LineWorker {
   private readonly options: LineWorkerOptions;
   private readonly port: LinePort;
@@ -143,13 +146,20 @@ export class LineWorker {
     });
   }
 
-  /** Lets the running job end, refuses the queued ones, releases associations and closes the port. */
+  /** Lets the running job end, refuses the queued ones, releases associations and closes the port; in bounded time. */
   async stop(): Promise<void> {
     this.stopped = true;
     for (const job of this.queue.clear()) job.reject(new BridgeError('STOPPING', 'the line is stopping'));
+    const ended = this.endAll();
+    const hurry = this.options.clock.setTimer(STOP_WITHIN_MS, () => void this.port.close());
+    await ended;
+    hurry.cancel();
+    await this.port.close();
+  }
+
+  private async endAll(): Promise<void> {
     await this.running;
     for (const { session } of this.slots.values()) await session.release();
-    await this.port.close();
   }
 
   snapshot(): LineSnapshot {

@@ -215,6 +215,16 @@ test('a meter that is not on the line, and a line that stops', async () => {
   expect(await settled(worker.submit(energyJob(1)))).toMatchObject({ code: 'STOPPING' });
 });
 
+test('stopping takes no longer than its bound, whatever the meter does', async () => {
+  const { worker, clock, settled } = await line({ framing: 'wrapper', count: 1, faults: ['slow:60000'] });
+  const running = worker.submit({ ...energyJob(1), run: (session) => session.get([ENERGY]).then(() => 0) });
+  const outcome = running.catch((error: BridgeError) => error);
+  const began = clock.monotonic();
+  await settled(worker.stop());
+  expect(clock.monotonic() - began).toBeLessThanOrEqual(6000);
+  expect(await settled(outcome)).toMatchObject({ name: 'BridgeError' });
+});
+
 test('a removed meter is released and gone', async () => {
   const { worker, settled } = await line();
   await settled(worker.submit(energyJob(1)));

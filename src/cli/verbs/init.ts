@@ -55,7 +55,7 @@ function alreadyThere({ targets, connections }: Fleet, wanted: NewTarget): boole
   return targets.some(
     (target) =>
       target.name === wanted.name &&
-      target.url === new URL(wanted.url).href.replace(/\/$/, '') &&
+      target.url === wanted.url &&
       target.mode === wanted.mode &&
       target.protocol === wanted.protocol &&
       connections.some(

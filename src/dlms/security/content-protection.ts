@@ -97,7 +97,11 @@ export function unprotectContent(content: Protected, incoming: IncomingContent):
   return { plaintext: ciphertextOrPlain, tagVerified: true };
 }
 
-function associatedData(control: SecurityControl, authenticationKey: Uint8Array, header = NOTHING): Uint8Array {
+function associatedData(
+  control: SecurityControl,
+  authenticationKey: Uint8Array,
+  header: Uint8Array = NOTHING,
+): Uint8Array {
   return concat([Uint8Array.of(Number.parseInt(control.raw, 16)), authenticationKey, header]);
 }
 
