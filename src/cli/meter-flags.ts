@@ -56,6 +56,7 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     fail('USAGE', '--auth low needs --secret', { hint: 'give the password as --secret env:NAME or file:PATH' });
   }
   const settings: MeterSettings = {
+    ...DEFAULT_METER_SETTINGS,
     client: parseWhole('--client', flags.client ?? '16', 0, 0xffff),
     server: parseWhole('--server', flags.server ?? '1', 0, 0xffff),
     physical: physicalAddress(flags),
@@ -70,7 +71,10 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     window: parseWhole('--window', flags.window ?? '1', 1, 7),
     infoLength: parseWhole('--info-length', flags.infoLength ?? '128', 32, 2030),
   };
-  return { settings, secrets: flags.secret === undefined ? NO_SECRETS : { secret: parseSecret(flags.secret) } };
+  return {
+    settings,
+    secrets: flags.secret === undefined ? NO_SECRETS : { ...NO_SECRETS, secret: parseSecret(flags.secret) },
+  };
 }
 
 function physicalAddress({ physical, serialNumber }: MeterFlags): number | null {

@@ -2,6 +2,7 @@
  * Runs the configured lines and pollers and follows the configuration: what a new revision does not touch goes on
  * undisturbed; a meter that changed gets a new session and poller, a line without meters is closed.
  */
+import { toHex } from '../core/bytes.ts';
 import { fail } from '../core/errors.ts';
 import { LineWorker } from '../line/worker.ts';
 import { knowledgeOf } from '../meter/knowledge.ts';
@@ -139,7 +140,7 @@ function groupsByMeter(fleet: Fleet): Map<number, PolledGroup[]> {
   return byMeter;
 }
 
-function fingerprintOf({ meter, polled }: WantedMeter): string {
-  const { lineId, settings, secrets } = meter;
-  return JSON.stringify([lineId, settings, secrets.secret === null ? null : [...secrets.secret], polled]);
+function fingerprintOf({ meter: { lineId, settings, secrets }, polled }: WantedMeter): string {
+  const octets = Object.entries(secrets).map(([name, secret]) => [name, secret === null ? null : toHex(secret)]);
+  return JSON.stringify([lineId, settings, octets, polled]);
 }

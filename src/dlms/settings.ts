@@ -1,5 +1,7 @@
 /** How one meter is talked to: addresses, association and security. Plain data, the same in the database, CLI and code. */
 
+import type { SecurityPolicy, SuiteId } from './security/suite.ts';
+
 /** Authentication mechanism (Green Book 9.4.2.2.3, mechanism ids 0 to 7). */
 export const AUTHENTICATION_LEVELS = ['none', 'low', 'high', 'md5', 'sha1', 'gmac', 'sha256', 'ecdsa'] as const;
 export type AuthenticationLevel = (typeof AUTHENTICATION_LEVELS)[number];
@@ -15,6 +17,15 @@ export interface MeterSettings {
   readonly addressSize: 1 | 2 | 4 | null;
   readonly referencing: 'ln' | 'sn';
   readonly authentication: AuthenticationLevel;
+  /** Protection of every APDU after the association stands; anything but none takes a ciphered context. */
+  readonly security: SecurityPolicy;
+  readonly suite: SuiteId;
+  /** Our system title, 16 hex digits; null takes one of our own making. */
+  readonly systemTitle: string | null;
+  /** The meter's system title, 16 hex digits, where it is not told in the AARE. */
+  readonly serverSystemTitle: string | null;
+  /** Propose a key for this association alone; its counter begins at 0. */
+  readonly dedicatedKey: boolean;
   /** How long to wait for the first octet of an answer and between octets of one, milliseconds. */
   readonly timeoutMs: number;
   /** client-max-receive-pdu-size proposed in the AARQ; 0 proposes no limit. */
@@ -32,6 +43,11 @@ export const DEFAULT_METER_SETTINGS: MeterSettings = {
   addressSize: null,
   referencing: 'ln',
   authentication: 'none',
+  security: 'none',
+  suite: 0,
+  systemTitle: null,
+  serverSystemTitle: null,
+  dedicatedKey: false,
   timeoutMs: 5000,
   maxPdu: 65535,
   window: 1,
@@ -42,6 +58,9 @@ export const DEFAULT_METER_SETTINGS: MeterSettings = {
 export interface MeterSecrets {
   /** LLS password or HLS secret. */
   readonly secret: Uint8Array | null;
+  /** Global unicast encryption key. */
+  readonly blockCipherKey: Uint8Array | null;
+  readonly authenticationKey: Uint8Array | null;
 }
 
-export const NO_SECRETS: MeterSecrets = { secret: null };
+export const NO_SECRETS: MeterSecrets = { secret: null, blockCipherKey: null, authenticationKey: null };

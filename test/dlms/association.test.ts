@@ -44,7 +44,7 @@ describe('opening', () => {
 
   test('level low carries the password', () => {
     const settings = { ...DEFAULT_METER_SETTINGS, authentication: 'low' } as const;
-    const client = new AssociationClient(settings, { secret: new TextEncoder().encode('12345678') });
+    const client = new AssociationClient(settings, { ...NO_SECRETS, secret: new TextEncoder().encode('12345678') });
     expect(toHex(client.open())).toContain('8a0207808b0760857405080201ac0a80083132333435363738');
   });
 

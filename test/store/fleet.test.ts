@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_METER_SETTINGS } from '../../src/dlms/settings.ts';
+import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { connectionsOfMeter, loadFleet, loadLearned } from '../../src/store/fleet/load.ts';
 import { addMeter, removeMeter, setMeterEnabled } from '../../src/store/fleet/meters.ts';
 import { revision } from '../../src/store/fleet/revision.ts';
@@ -80,7 +80,7 @@ describe('meters', () => {
       name: 'house 1 äöü',
       link: 'tcp://10.0.0.7:4059',
       settings: { ...DEFAULT_METER_SETTINGS, client: 17, authentication: 'low', physical: 42 },
-      secrets: { secret: Uint8Array.of(0, 255, 16) },
+      secrets: { ...NO_SECRETS, secret: Uint8Array.of(0, 255, 16) },
       groups: [
         {
           name: 'fast',
@@ -107,7 +107,7 @@ describe('meters', () => {
           name: 'house 1 äöü',
           enabled: true,
           settings: { ...DEFAULT_METER_SETTINGS, client: 17, authentication: 'low', physical: 42 },
-          secrets: { secret: Uint8Array.of(0, 255, 16) },
+          secrets: { ...NO_SECRETS, secret: Uint8Array.of(0, 255, 16) },
         },
       ],
       groups: [

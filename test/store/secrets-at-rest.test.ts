@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { NO_SECRETS } from '../../src/dlms/settings.ts';
 import type { Database } from '../../src/store/database.ts';
 import { loadFleet } from '../../src/store/fleet/load.ts';
 import { addMeter, removeMeter } from '../../src/store/fleet/meters.ts';
@@ -19,7 +20,7 @@ describe('secrets', () => {
 
   test('stand nowhere in clear in any file of the database', () => {
     const database = newFleet('device');
-    const secrets = { secret: Buffer.from(PASSWORD) };
+    const secrets = { ...NO_SECRETS, secret: Buffer.from(PASSWORD) };
     addMeter(database, newMeter('house1', { token: TOKEN, secrets }));
     expect(filesOf(database).includes('house1')).toBe(true);
     const inClear = [TOKEN, PASSWORD, GATEWAY_TOKEN].flatMap((secret) => [
@@ -35,7 +36,7 @@ describe('secrets', () => {
 
   test('are opened from another handle, also a read-only one', () => {
     const database = newFleet('device');
-    addMeter(database, newMeter('house1', { token: TOKEN, secrets: { secret: Buffer.from(PASSWORD) } }));
+    addMeter(database, newMeter('house1', { token: TOKEN, secrets: { ...NO_SECRETS, secret: Buffer.from(PASSWORD) } }));
     const fleet = loadFleet(reopened(database, { readonly: true }));
     expect(fleet.connections[1]?.token).toBe(TOKEN);
     expect(Buffer.from(fleet.meters[0]?.secrets.secret ?? []).toString()).toBe(PASSWORD);

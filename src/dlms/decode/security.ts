@@ -5,7 +5,7 @@
  * `decode` explains bytes, it does not act on them: here a tag that no key can check does not stop the opening, it is said
  * by `tagVerified: null`. What no key at all protects is shown only as far as nothing is claimed of it.
  */
-import { concat, fromHex, sameBytes } from '../../core/bytes.ts';
+import { fromHex, sameBytes } from '../../core/bytes.ts';
 import { BridgeError, fail } from '../../core/errors.ts';
 import { decodeOpened, type GloDedApdu, isGloDed, unprotectApdu } from '../security/apdu-protection.ts';
 import {
@@ -18,7 +18,7 @@ import {
 } from '../security/ciphered.ts';
 import { type OpenedContent, unprotectContent } from '../security/content-protection.ts';
 import { ecdsaVerify } from '../security/elliptic-curve.ts';
-import { gcmStream, initializationVector } from '../security/gcm.ts';
+import { gcmStream, IV_OCTETS, SYSTEM_TITLE_OCTETS } from '../security/gcm.ts';
 import { contentKeyOf, unprotectGeneral } from '../security/general-ciphering.ts';
 import { verifySigning } from '../security/general-signing.ts';
 import { verifyGmacValue } from '../security/hls.ts';
@@ -249,7 +249,7 @@ function derivedKeyIn(context: Context, suite: SecuritySuite): Uint8Array | null
 /** Where the header is empty, the IV has the title of the signer inside (GBCS). */
 function senderOf(message: GeneralCiphering, context: Context): Uint8Array {
   const iv = optional(context, 'gmacIv');
-  if (iv !== null) return iv.subarray(0, 8);
+  if (iv !== null) return iv.subarray(0, SYSTEM_TITLE_OCTETS);
   const { encrypted } = message.securityControl;
   if (!encrypted && message.ciphertextOrPlain[0] === GENERAL_CIPHERED_TAGS['general-signing']) {
     const signed = decodeApdu(message.ciphertextOrPlain);
@@ -301,8 +301,10 @@ function gmacValue(bytes: Uint8Array, context: Context): Shown {
 
 function bareCiphertext(bytes: Uint8Array, context: Context): Shown {
   const iv = octets(context, 'iv');
-  const whole = initializationVector(iv.subarray(0, 8), new DataView(concat([iv]).buffer).getUint32(8));
-  const plaintext = gcmStream(octets(context, 'encryptionKey'), whole, bytes);
+  if (iv.length !== IV_OCTETS) {
+    fail('INVALID_VALUE', `an IV has ${IV_OCTETS} octets, this one has ${iv.length}`, { layer: 'security' });
+  }
+  const plaintext = gcmStream(octets(context, 'encryptionKey'), iv, bytes);
   return { kind: 'aes-gcm-ciphertext', plaintext, inner: decodeOpened({ plaintext, tagVerified: null }) };
 }
 

@@ -7,6 +7,7 @@ import { concat } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 
 export const SYSTEM_TITLE_OCTETS = 8;
+export const IV_OCTETS = SYSTEM_TITLE_OCTETS + 4;
 export const TAG_OCTETS = 12;
 export const LARGEST_COUNTER = 0xffff_ffff;
 
@@ -30,7 +31,7 @@ export function initializationVector(systemTitle: Uint8Array, invocationCounter:
       hint: 'once the counter is used up, the key must be replaced',
     });
   }
-  const iv = new Uint8Array(SYSTEM_TITLE_OCTETS + 4);
+  const iv = new Uint8Array(IV_OCTETS);
   iv.set(systemTitle);
   new DataView(iv.buffer).setUint32(SYSTEM_TITLE_OCTETS, invocationCounter);
   return iv;
