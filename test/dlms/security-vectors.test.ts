@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../../src/core/bytes.ts';
 import { BridgeError } from '../../src/core/errors.ts';
-import { apduInLayer, decodeSecurityVector, openSecurityLayer } from '../../src/dlms/decode/security.ts';
+import { apduInLayer, openSecurityLayer } from '../../src/dlms/decode/security.ts';
+import { decodeSecurityVector } from '../../src/dlms/decode/security-vector.ts';
 import { isGloDed } from '../../src/dlms/security/apdu-protection.ts';
 import { decodeApdu } from '../../src/dlms/xdlms/apdu.ts';
 import { bytesOf, differences, isNegative, loadVectors, shown, type Vector } from '../support/vectors.ts';
@@ -95,6 +96,16 @@ describe('what says more than that it failed', () => {
     expect(codeOf(bytesOf(mac), {})).toBe('KEY_MISSING');
     const signed = byId('sec-gbcs-signed-response');
     expect(codeOf(bytesOf(signed), {})).toBe('KEY_MISSING');
+    expect(codeOf(bytesOf(byId('sec-kdf-ephemeral-unified')), { algorithmId: '60857405080300', hash: 'SHA-256' })).toBe(
+      'KEY_MISSING',
+    );
+  });
+
+  test('only the header, when the context says that there is no key', () => {
+    const mac = byId('sec-gbcs-command-mac');
+    expect(shown(decodeSecurityVector(bytesOf(mac), { encryptionKey: null }))).toMatchObject({
+      generalCiphering: { invocationCounter: 0, macValid: null },
+    });
   });
 
   test('a MAC and a signature that do not fit', () => {

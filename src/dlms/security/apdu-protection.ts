@@ -27,7 +27,9 @@ const NAMES_BY_TAG: ReadonlyMap<number, ServiceCiphered['apdu']> = new Map(
 
 function serviceCipheredName(plainTag: number, keys: 'glo' | 'ded'): ServiceCiphered['apdu'] | undefined {
   const offsets = TAG_OFFSETS[keys];
-  return NAMES_BY_TAG.get(plainTag + (plainTag < FIRST_HIGH_TAG ? offsets.low : offsets.high));
+  const name = NAMES_BY_TAG.get(plainTag + (plainTag < FIRST_HIGH_TAG ? offsets.low : offsets.high));
+  // From the tags of glo- the same step leads to those of ded-.
+  return name?.startsWith(keys) ? name : undefined;
 }
 
 /** Whether a service-specific ciphered form exists: data-notification, ACCESS and block transfer have none. */
