@@ -2,79 +2,125 @@
 import type { Command } from 'commander';
 import { fail } from '../core/errors.ts';
 import { physicalFromSerialNumber } from '../dlms/hdlc/address.ts';
+import { SECURITY_POLICIES, type SuiteId } from '../dlms/security/suite.ts';
 import {
   AUTHENTICATION_LEVELS,
+  type AuthenticationLevel,
   DEFAULT_METER_SETTINGS,
   type MeterSecrets,
   type MeterSettings,
-  NO_SECRETS,
 } from '../dlms/settings.ts';
-import { parseChoice, parseSecret, parseWhole } from './values.ts';
+import { parseChoice, parseKey, parseSecret, parseSystemTitle, parseWhole } from './values.ts';
 
-interface MeterFlags {
-  readonly client?: string;
-  readonly server?: string;
+export interface MeterFlags {
+  readonly client: string;
+  readonly server: string;
   readonly physical?: string;
   readonly addressSize?: string;
   readonly serialNumber?: string;
-  readonly referencing?: string;
-  readonly auth?: string;
+  readonly referencing: string;
+  readonly auth: string;
   readonly secret?: string;
-  readonly timeout?: string;
-  readonly maxPdu?: string;
-  readonly window?: string;
-  readonly infoLength?: string;
+  readonly suite: string;
+  readonly security: string;
+  readonly systemTitle?: string;
+  readonly serverSystemTitle?: string;
+  readonly blockCipherKey?: string;
+  readonly authenticationKey?: string;
+  readonly dedicatedKey?: boolean;
+  readonly timeout: string;
+  readonly maxPdu: string;
+  readonly window: string;
+  readonly infoLength: string;
 }
 
 export function addMeterFlags(command: Command): Command {
+  const { client, server, referencing, authentication, security, suite, timeoutMs, maxPdu, window, infoLength } =
+    DEFAULT_METER_SETTINGS;
   return command
-    .option('--client <n>', 'client SAP', '16')
-    .option('--server <n>', 'server logical device', '1')
+    .option('--client <n>', 'client SAP', String(client))
+    .option('--server <n>', 'server logical device', String(server))
     .option('--physical <n>', 'HDLC lower (physical) address')
     .option('--address-size <octets>', 'HDLC server address length: 1, 2 or 4')
     .option('--serial-number <n>', 'take the physical address from the serial number (SN % 10000 + 1000)')
-    .option('--referencing <kind>', 'ln or sn', 'ln')
-    .option('--auth <level>', AUTHENTICATION_LEVELS.join(' | '), 'none')
-    .option('--secret <secret>', 'password: TEXT, hex:.., file:PATH or env:NAME')
-    .option('--timeout <ms>', 'response time-out', String(DEFAULT_METER_SETTINGS.timeoutMs))
-    .option('--max-pdu <octets>', 'largest APDU we take', String(DEFAULT_METER_SETTINGS.maxPdu))
-    .option('--window <n>', 'HDLC window, 1 to 7', String(DEFAULT_METER_SETTINGS.window))
-    .option('--info-length <octets>', 'HDLC information field, 32 to 2030', String(DEFAULT_METER_SETTINGS.infoLength));
+    .option('--referencing <kind>', 'ln or sn', referencing)
+    .option('--auth <level>', AUTHENTICATION_LEVELS.join(' | '), authentication)
+    .option('--secret <secret>', 'password or HLS secret: TEXT, hex:.., file:PATH or env:NAME')
+    .option('--suite <n>', 'security suite: 0, 1 or 2', String(suite))
+    .option('--security <policy>', `protection of every message: ${SECURITY_POLICIES.join(' | ')}`, security)
+    .option('--system-title <hex>', 'our system title; without it one of this installation')
+    .option('--server-system-title <hex>', "the meter's system title, where it does not tell it")
+    .option('--block-cipher-key <key>', 'global encryption key: hex, file:PATH or env:NAME')
+    .option('--authentication-key <key>', 'authentication key: hex, file:PATH or env:NAME')
+    .option('--dedicated-key', 'propose a key for each association')
+    .option('--timeout <ms>', 'response time-out', String(timeoutMs))
+    .option('--max-pdu <octets>', 'largest APDU we take', String(maxPdu))
+    .option('--window <n>', 'HDLC window, 1 to 7', String(window))
+    .option('--info-length <octets>', 'HDLC information field, 32 to 2030', String(infoLength));
 }
 
-/** Settings and secrets from the flags. Throws USAGE, SECRET_UNREADABLE, UNSUPPORTED. */
+/** Settings and secrets from the flags. Throws USAGE, SECRET_UNREADABLE, INVALID_VALUE, UNSUPPORTED. */
 export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; secrets: MeterSecrets } {
-  const authentication = parseChoice('--auth', flags.auth ?? 'none', AUTHENTICATION_LEVELS);
-  if (authentication !== 'none' && authentication !== 'low') {
-    fail('UNSUPPORTED', `--auth ${authentication} is not implemented yet`, { layer: 'cli', hint: 'none and low are' });
-  }
-  const referencing = parseChoice('--referencing', flags.referencing ?? 'ln', ['ln', 'sn']);
-  if (referencing === 'sn') {
-    fail('UNSUPPORTED', 'short name referencing is not implemented yet', { layer: 'cli', hint: 'ln is' });
-  }
-  if (authentication === 'low' && flags.secret === undefined) {
-    fail('USAGE', '--auth low needs --secret', { hint: 'give the password as --secret env:NAME or file:PATH' });
-  }
   const settings: MeterSettings = {
-    ...DEFAULT_METER_SETTINGS,
-    client: parseWhole('--client', flags.client ?? '16', 0, 0xffff),
-    server: parseWhole('--server', flags.server ?? '1', 0, 0xffff),
+    client: parseWhole('--client', flags.client, 0, 0xffff),
+    server: parseWhole('--server', flags.server, 0, 0xffff),
     physical: physicalAddress(flags),
-    addressSize:
-      flags.addressSize === undefined
-        ? null
-        : (Number(parseChoice('--address-size', flags.addressSize, ['1', '2', '4'])) as 1 | 2 | 4),
-    referencing,
-    authentication,
-    timeoutMs: parseWhole('--timeout', flags.timeout ?? '5000', 10, 600_000),
-    maxPdu: parseWhole('--max-pdu', flags.maxPdu ?? '65535', 0, 0xffff),
-    window: parseWhole('--window', flags.window ?? '1', 1, 7),
-    infoLength: parseWhole('--info-length', flags.infoLength ?? '128', 32, 2030),
+    addressSize: flags.addressSize === undefined ? null : addressSize(flags.addressSize),
+    referencing: referencingOf(flags.referencing),
+    authentication: authenticationOf(flags.auth),
+    security: parseChoice('--security', flags.security, SECURITY_POLICIES),
+    suite: Number(parseChoice('--suite', flags.suite, ['0', '1', '2'])) as SuiteId,
+    systemTitle: optional(flags.systemTitle, (text) => parseSystemTitle('--system-title', text)),
+    serverSystemTitle: optional(flags.serverSystemTitle, (text) => parseSystemTitle('--server-system-title', text)),
+    dedicatedKey: flags.dedicatedKey === true,
+    timeoutMs: parseWhole('--timeout', flags.timeout, 10, 600_000),
+    maxPdu: parseWhole('--max-pdu', flags.maxPdu, 0, 0xffff),
+    window: parseWhole('--window', flags.window, 1, 7),
+    infoLength: parseWhole('--info-length', flags.infoLength, 32, 2030),
   };
-  return {
-    settings,
-    secrets: flags.secret === undefined ? NO_SECRETS : { ...NO_SECRETS, secret: parseSecret(flags.secret) },
+  const secrets: MeterSecrets = {
+    secret: optional(flags.secret, parseSecret),
+    blockCipherKey: optional(flags.blockCipherKey, (text) => parseKey('--block-cipher-key', text)),
+    authenticationKey: optional(flags.authenticationKey, (text) => parseKey('--authentication-key', text)),
   };
+  requireSecrets(settings, secrets);
+  return { settings, secrets };
+}
+
+function optional<T>(text: string | undefined, parse: (text: string) => T): T | null {
+  return text === undefined ? null : parse(text);
+}
+
+function addressSize(text: string): 1 | 2 | 4 {
+  return Number(parseChoice('--address-size', text, ['1', '2', '4'])) as 1 | 2 | 4;
+}
+
+function referencingOf(text: string): 'ln' {
+  if (parseChoice('--referencing', text, ['ln', 'sn']) === 'ln') return 'ln';
+  return fail('UNSUPPORTED', 'short name referencing is not implemented yet', { layer: 'cli', hint: 'ln is' });
+}
+
+function authenticationOf(text: string): AuthenticationLevel {
+  const level = parseChoice('--auth', text, AUTHENTICATION_LEVELS);
+  if (level === 'ecdsa')
+    fail('UNSUPPORTED', '--auth ecdsa is not implemented yet', { layer: 'cli', hint: 'the other levels are' });
+  return level;
+}
+
+/** What a level or policy needs and was not given is a mistake on the command line, not one of the meter. */
+function requireSecrets({ authentication, security }: MeterSettings, secrets: MeterSecrets): void {
+  if (['low', 'high', 'md5', 'sha1', 'sha256'].includes(authentication) && secrets.secret === null) {
+    fail('USAGE', `--auth ${authentication} needs --secret`, { hint: 'give it as --secret env:NAME or file:PATH' });
+  }
+  if (security === 'none' && authentication !== 'gmac') return;
+  if (secrets.blockCipherKey === null) {
+    fail('USAGE', 'ciphering and --auth gmac need --block-cipher-key', { hint: 'give it as env:NAME or file:PATH' });
+  }
+  if (secrets.authenticationKey === null && (security !== 'encrypted' || authentication === 'gmac')) {
+    fail('USAGE', 'authenticated messages and --auth gmac need --authentication-key', {
+      hint: 'give it as env:NAME or file:PATH',
+    });
+  }
 }
 
 function physicalAddress({ physical, serialNumber }: MeterFlags): number | null {

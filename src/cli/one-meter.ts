@@ -9,7 +9,8 @@ import { openDatabase } from '../store/database.ts';
 import { loadFleet, loadLearned } from '../store/fleet/load.ts';
 import { framingOf, type LinkAddress, parseLink, transportOf } from '../transport/link-address.ts';
 import type { Context } from './context.ts';
-import { meterFromFlags } from './meter-flags.ts';
+import { type MeterFlags, meterFromFlags } from './meter-flags.ts';
+import { unkeptSecurityPorts } from './security-ports.ts';
 
 export interface NamedMeter {
   /** As the user named it. */
@@ -22,7 +23,7 @@ export interface NamedMeter {
 }
 
 /** A link with flags, or a stored meter. Throws INVALID_LINK, NOT_FOUND, DATABASE_*. */
-export function namedMeter(context: Context, name: string, flags: object): NamedMeter {
+export function namedMeter(context: Context, name: string, flags: MeterFlags): NamedMeter {
   if (name.includes('://')) {
     return { name, address: parseLink(name), ...meterFromFlags(flags), knowledge: knowledgeOf(new Map()) };
   }
@@ -57,7 +58,7 @@ export async function withMeter<T>(
     clock: systemClock,
     log: context.log,
   });
-  line.setMeter({ id: 1, name, settings, secrets });
+  line.setMeter({ id: 1, name, settings, secrets, security: unkeptSecurityPorts() });
   try {
     const interrupted = new Promise<never>((_, reject) => {
       context.signal.addEventListener('abort', () => reject(context.signal.reason), { once: true });
@@ -65,6 +66,6 @@ export async function withMeter<T>(
     return await Promise.race([line.submit({ meterId: 1, priority: 'command', due: 0, run: action }), interrupted]);
   } finally {
     // A meter that hangs must not keep an interrupted user waiting for its time-outs.
-    if (!context.signal.aborted) await line.stop();
+    await line.stop(context.signal.aborted ? 0 : undefined);
   }
 }

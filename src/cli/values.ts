@@ -17,6 +17,25 @@ export function parseSecret(text: string): Uint8Array {
   return new TextEncoder().encode(parseSecretText(text));
 }
 
+/** A key of 16 or 32 octets in hex, perhaps behind `hex:`, `file:` or `env:`. Throws SECRET_UNREADABLE, INVALID_VALUE. */
+export function parseKey(flag: string, text: string): Uint8Array {
+  const digits = parseSecretText(text).trim().replace(/^hex:/, '');
+  if (!/^(?:[0-9a-f]{32}|[0-9a-f]{64})$/i.test(digits)) {
+    fail(
+      'INVALID_VALUE',
+      `${flag} takes a key of 32 hex digits (64 for suite 2), or file:PATH or env:NAME holding one`,
+    );
+  }
+  return fromHex(digits);
+}
+
+/** A system title: 16 hex digits, in lower case. Throws INVALID_VALUE. */
+export function parseSystemTitle(flag: string, text: string): string {
+  if (!/^[0-9a-f]{16}$/i.test(text))
+    fail('INVALID_VALUE', `${flag} takes a system title of 16 hex digits, not "${text}"`);
+  return text.toLowerCase();
+}
+
 /** The same for a secret that is text, such as a token. */
 export function parseSecretText(text: string): string {
   if (text.startsWith('env:')) {

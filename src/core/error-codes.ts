@@ -9,6 +9,8 @@ export type Layer =
   | 'mode-e'
   | 'hdlc'
   | 'wrapper'
+  | 'mbus'
+  | 'mbus'
   | 'acse'
   | 'security'
   | 'axdr'
@@ -129,6 +131,12 @@ export const ERROR_CODES = {
     false,
     'the meter speaks another framing: try tcp:// for wrapper or tcp+hdlc:// for HDLC',
   ),
+  MODE_E_NOT_OFFERED: row(
+    'mode-e',
+    'config',
+    false,
+    'the meter answers the sign-on but offers no HDLC: try serial:// without sign-on; it may speak the ASCII protocol only',
+  ),
   LINK_REFUSED: row(
     'hdlc',
     'meter',
@@ -187,6 +195,12 @@ export const ERROR_CODES = {
     'meter',
     true,
     'the meter expects a higher invocation counter: it is read again and the association made anew',
+  ),
+  COUNTER_EXHAUSTED: row(
+    'security',
+    'credentials',
+    false,
+    'every invocation counter of this key was used: change the block cipher key in the meter, then here',
   ),
   SERVICE_ERROR: row('xdlms', 'meter', false, 'the meter answered with a service error'),
   UNEXPECTED_RESPONSE: row(
@@ -263,6 +277,12 @@ export const ERROR_CODES = {
     'credentials',
     false,
     'the keys or the system title do not fit these bytes: check the block cipher key, the authentication key and the system title',
+  ),
+  PROTECTION_MISSING: row(
+    'security',
+    'meter',
+    false,
+    'the meter answers with less protection than --security asks for: check its security policy, or somebody is in between',
   ),
   KEY_MISSING: row(
     'security',

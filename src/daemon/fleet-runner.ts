@@ -5,6 +5,7 @@
 import { toHex } from '../core/bytes.ts';
 import { fail } from '../core/errors.ts';
 import { LineWorker } from '../line/worker.ts';
+import { unkeptCounters } from '../meter/counters.ts';
 import { knowledgeOf } from '../meter/knowledge.ts';
 import { MeterPoller, type PolledGroup, type PolledMeter, type PollingEvents } from '../polling/poller.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -90,7 +91,7 @@ export class FleetRunner {
     const { database, writer, clock, events, log } = this.deps;
     const { meter, polled } = wanted;
     const line = this.lineOf(fleet, meter.lineId);
-    line.setMeter(meter);
+    line.setMeter({ ...meter, security: { systemTitle: new Uint8Array(8), counters: unkeptCounters() } });
     const knowledge = knowledgeOf(loadLearned(database, meter.id));
     const poller = new MeterPoller(polled, {
       line,

@@ -1,8 +1,11 @@
 /** Opening and releasing an association: what the client proposes, and what was agreed (Green Book 9.3.4, 9.3.5). */
 import { BridgeError, fail } from '../core/errors.ts';
-import { aarqOf, encodeAcse } from './acse/acse.ts';
-import type { Aare } from './acse/types.ts';
+import { aarqOf, encodeAcse, userInformationOf } from './acse/acse.ts';
+import type { Aare, UserInformation } from './acse/types.ts';
+import type { ApduSecurity } from './association-security.ts';
+import type { HlsCredentials } from './security/hls.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
+import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
 import type { Conformance, ConformanceBit } from './xdlms/conformance.ts';
 import { initiateRequestOf } from './xdlms/initiate.ts';
 
@@ -15,41 +18,102 @@ export interface AgreedContext {
 
 /** The services that this client uses; what is not proposed is not granted. */
 const PROPOSED: readonly ConformanceBit[] = [
+  'priority-mgmt-supported',
   'block-transfer-with-get-or-read',
+  'block-transfer-with-set-or-write',
+  'block-transfer-with-action',
   'multiple-references',
   'get',
+  'set',
   'selective-access',
+  'event-notification',
+  'action',
 ];
 
-/** The AARQ. Throws UNSUPPORTED for what this client does not speak, KEY_MISSING without a password for level low. */
-export function aarqBytes(settings: MeterSettings, { secret }: MeterSecrets): Uint8Array {
+export interface Opening {
+  readonly settings: MeterSettings;
+  readonly secrets: MeterSecrets;
+  /** null without ciphering. */
+  readonly security: ApduSecurity | null;
+  /** Ours, 8 octets; HLS with ciphering or titles needs it. */
+  readonly clientTitle: Uint8Array | null;
+  /** CtoS, for the high levels. */
+  readonly challenge: Uint8Array | null;
+  readonly dedicatedKey: Uint8Array | null;
+}
+
+/** The AARQ. Throws UNSUPPORTED for what this client does not speak, KEY_MISSING without the secret that a level needs. */
+export function aarqBytes({ settings, secrets, security, clientTitle, challenge, dedicatedKey }: Opening): Uint8Array {
   const { authentication, referencing, maxPdu } = settings;
   if (referencing !== 'ln') fail('UNSUPPORTED', 'short name referencing is not implemented yet', { layer: 'acse' });
-  if (authentication !== 'none' && authentication !== 'low') {
-    fail('UNSUPPORTED', `authentication level ${authentication} is not implemented yet`, { layer: 'acse' });
-  }
-  if (authentication === 'low' && secret === null)
+  if (authentication === 'low' && secrets.secret === null) {
     fail('KEY_MISSING', 'authentication level low needs a password', { layer: 'acse' });
-  const authenticationValue = authentication === 'low' ? secret : null;
-  const userInformation = initiateRequestOf(PROPOSED, maxPdu);
-  return encodeAcse(aarqOf({ referencing, authentication, authenticationValue, userInformation }));
+  }
+  const bits: readonly ConformanceBit[] = security === null ? PROPOSED : ['general-protection', ...PROPOSED];
+  const plain = { ...initiateRequestOf(bits, maxPdu), dedicatedKey };
+  return encodeAcse(
+    aarqOf({
+      referencing,
+      authentication,
+      authenticationValue: authentication === 'low' ? secrets.secret : challenge,
+      userInformation: security === null ? plain : decodeApdu(security.protectInitiate(encodeApdu(plain))),
+      ciphered: security !== null,
+      ...(clientTitle !== null && { systemTitle: clientTitle }),
+    }),
+  );
 }
 
-export function rlrqBytes(): Uint8Array {
-  return encodeAcse({ apdu: 'rlrq', reason: 'normal' });
+/** The RLRQ; with ciphering it proves by its contents that it comes from us. */
+export function rlrqBytes(settings: MeterSettings, security: ApduSecurity | null): Uint8Array {
+  if (security === null) return encodeAcse({ apdu: 'rlrq', reason: 'normal' });
+  const plain = encodeApdu(initiateRequestOf(PROPOSED, settings.maxPdu));
+  const userInformation: UserInformation = userInformationOf(decodeApdu(security.protectInitiate(plain)));
+  return encodeAcse({ apdu: 'rlrq', reason: 'normal', userInformation });
 }
 
-/** From an accepting AARE. Throws MALFORMED when it does not say what was agreed. */
-export function agreedContextOf({ userInformation }: Aare): AgreedContext {
-  const response = userInformation?.decoded;
+/** From an accepting AARE. Throws MALFORMED when it does not say what was agreed; DECRYPT_FAILED and the like. */
+export function agreedContextOf(aare: Aare, security: ApduSecurity | null): AgreedContext {
+  const { respondingAPTitle } = aare;
+  if (respondingAPTitle !== undefined) security?.learnServerTitle(respondingAPTitle);
+  const response = openedContents(aare, security);
   if (response?.apdu !== 'initiateResponse') {
     return fail('MALFORMED', 'the meter accepted without an initiateResponse', { layer: 'acse' });
   }
-  return { conformance: response.negotiatedConformance, serverMaxReceivePduSize: response.serverMaxReceivePduSize };
+  const { negotiatedConformance: conformance, serverMaxReceivePduSize } = response;
+  security?.agreed(respondingAPTitle ?? null, conformance.bits.includes('general-protection'));
+  return { conformance, serverMaxReceivePduSize };
+}
+
+/** Meters may answer a ciphered proposal in the plain when they refuse; accepting in the plain is a downgrade. */
+function openedContents({ userInformation }: Aare, security: ApduSecurity | null): Apdu | null {
+  const contents = userInformation?.decoded ?? null;
+  return contents === null || security === null ? contents : security.open(contents);
+}
+
+/** What proves us in the HLS exchange. Throws UNSUPPORTED for ECDSA, whose keys cannot be configured yet; KEY_MISSING. */
+export function hlsCredentialsOf({ authentication, suite }: MeterSettings, secrets: MeterSecrets): HlsCredentials {
+  const secret = (): Uint8Array =>
+    secrets.secret ?? fail('KEY_MISSING', `authentication level ${authentication} needs a secret`, { layer: 'acse' });
+  switch (authentication) {
+    case 'high':
+      return { mechanism: 'high', variant: 'aes-ecb', secret: secret() };
+    case 'md5':
+    case 'sha1':
+    case 'sha256':
+      return { mechanism: authentication, secret: secret() };
+    case 'gmac':
+      return {
+        mechanism: 'gmac',
+        suite,
+        encryptionKey: secrets.blockCipherKey,
+        authenticationKey: secrets.authenticationKey,
+      };
+    default:
+      return fail('UNSUPPORTED', `authentication level ${authentication} is not implemented yet`, { layer: 'acse' });
+  }
 }
 
 /** Accepted with diagnostic 14: the meter goes on to the HLS exchange, which this client did not ask for. */
-export function furtherAuthenticationError({ resultSourceDiagnostic: { code } }: Aare): BridgeError | null {
-  if (code !== 14) return null;
+export function furtherAuthenticationError(): BridgeError {
   return new BridgeError('AUTHENTICATION_REQUIRED', 'the meter accepted, but wants high level security');
 }

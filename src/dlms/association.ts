@@ -1,46 +1,49 @@
 /**
  * The client's application association with a meter, sans I/O: takes what the application wants and the APDUs that
- * arrive, gives the APDUs to send and what happened (Green Book 9.3.4 COSEM-OPEN, 9.3.5 COSEM-RELEASE, 9.3.10 GET).
+ * arrive, gives the APDUs to send and what happened (Green Book 9.3.4 COSEM-OPEN, 9.3.5 COSEM-RELEASE).
  *
  * States
- *   closed       no association.
- *   associating  AARQ sent, AARE awaited.
- *   associated   stands; nothing is under way.
- *   requesting   one confirmed service is under way. Block transfer is part of it: each block received makes a new
- *                request for the next one, until the last block has come.
- *   releasing    RLRQ sent, RLRE awaited.
+ *   closed          no association.
+ *   associating     AARQ sent, AARE awaited.
+ *   authenticating  high level security: f(StoC) sent, f(CtoS) awaited.
+ *   associated      stands; nothing is under way.
+ *   requesting      one confirmed service is under way; see `exchange/`.
+ *   releasing       RLRQ sent, RLRE awaited.
  *
  * One confirmed service at a time. Whatever arrives that the table has no place for ends nothing: an unsolicited APDU
  * is handed out, an answer to a request that was given up is ignored.
  */
-import { ByteReader, concat } from '../core/bytes.ts';
+import { fromHex } from '../core/bytes.ts';
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
-import { decodeAcse } from './acse/acse.ts';
+import { decodeAcse, isAcseTag } from './acse/acse.ts';
 import { associationError } from './acse/diagnostics.ts';
+import type { Aare } from './acse/types.ts';
 import {
   type AgreedContext,
   aarqBytes,
   agreedContextOf,
   furtherAuthenticationError,
+  hlsCredentialsOf,
   rlrqBytes,
 } from './association-open.ts';
-import { listOf } from './axdr/codec.ts';
-import { parseData } from './axdr/data.ts';
+import { ApduSecurity, requireTitle } from './association-security.ts';
+import { ActionExchange } from './exchange/action-exchange.ts';
+import type { ExchangeStep, ServiceExchange } from './exchange/exchange.ts';
+import { type HlsCredentials, type HlsExchange, hlsAnswer, verifyHlsAnswer } from './security/hls.ts';
+import { securitySuite } from './security/suite.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
 import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
-import { dataAccessError } from './xdlms/data-access-result.ts';
-import { getResult } from './xdlms/elements.ts';
+import type { ConformanceBit } from './xdlms/conformance.ts';
 import { invokeIdAndPriority } from './xdlms/invoke-id.ts';
 import { endsAssociation, responseError } from './xdlms/response-error.ts';
-import type { AttributeReference, GetResponse, GetResult } from './xdlms/services.ts';
 
-export type AssociationState = 'closed' | 'associating' | 'associated' | 'requesting' | 'releasing';
+export type AssociationState = 'closed' | 'associating' | 'authenticating' | 'associated' | 'requesting' | 'releasing';
 type AssociationInput =
   | 'open'
+  | 'challenged'
   | 'accepted'
   | 'refused'
   | 'request'
-  | 'block'
   | 'answered'
   | 'release'
   | 'released'
@@ -48,18 +51,19 @@ type AssociationInput =
 
 const TRANSITIONS: Readonly<Record<AssociationState, Partial<Record<AssociationInput, AssociationState>>>> = {
   closed: { open: 'associating', lost: 'closed' },
-  associating: { accepted: 'associated', refused: 'closed', lost: 'closed' },
+  associating: { challenged: 'authenticating', accepted: 'associated', refused: 'closed', lost: 'closed' },
+  authenticating: { accepted: 'associated', refused: 'closed', lost: 'closed' },
   associated: { request: 'requesting', release: 'releasing', lost: 'closed' },
-  requesting: { block: 'requesting', answered: 'associated', lost: 'closed' },
+  requesting: { answered: 'associated', lost: 'closed' },
   releasing: { released: 'closed', lost: 'closed' },
 };
 
 export type AssociationEvent =
   | { readonly kind: 'associated'; readonly negotiated: AgreedContext }
-  /** The meter refused the association. */
+  /** The meter refused the association, or could not prove itself. */
   | { readonly kind: 'refused'; readonly error: BridgeError }
-  /** One result for each attribute asked for, in order. */
-  | { readonly kind: 'answered'; readonly results: readonly GetResult[] }
+  /** The exchange under way has its result. */
+  | { readonly kind: 'answered' }
   /** The service was refused as a whole; the association stands. */
   | { readonly kind: 'failed'; readonly error: BridgeError }
   /** The association is gone. */
@@ -73,38 +77,45 @@ export interface AssociationStep {
   readonly event: AssociationEvent | null;
 }
 
-/** The service under way. */
-interface Request {
-  readonly attributes: readonly AttributeReference[];
-  readonly invokeId: number;
-  readonly blocks: Uint8Array[];
-  octets: number;
-  /** The number the next block must have; null before the first, which some meters number 0. */
-  nextBlock: number | null;
+export interface AssociationOptions {
+  readonly settings: MeterSettings;
+  readonly secrets: MeterSecrets;
+  /** Octets that nobody can foresee: challenges, dedicated keys. */
+  random(octets: number): Uint8Array;
+  /** See `SecurityMaterial`. A step takes at most two. */
+  takeCounter(): number;
+  /** Our system title where the settings have none, 8 octets. */
+  readonly systemTitle: Uint8Array;
 }
 
 const IGNORED: AssociationStep = { send: null, event: null };
-/** Blocks of one answer together; a year of quarter hours with 20 columns is about 4 MB. */
-const LONGEST_ANSWER = 16 * 1024 * 1024;
 const UNSOLICITED: ReadonlySet<string> = new Set([
   'data-notification',
   'event-notification-request',
   'informationReport',
 ]);
+const CHALLENGE_OCTETS = 16;
+/** Octets that ciphering adds to an APDU at most: tag, length, system title, security header, authentication tag. */
+const CIPHERING_OVERHEAD = 1 + 5 + 9 + 5 + 12;
+const CURRENT_ASSOCIATION = { classId: 15, instanceId: '0.0.40.0.0.255', methodId: 1 } as const;
 
 export class AssociationClient {
-  private readonly settings: MeterSettings;
-  private readonly secrets: MeterSecrets;
+  private readonly options: AssociationOptions;
+  private readonly credentials: HlsCredentials | null;
   private current: AssociationState = 'closed';
   private agreed: AgreedContext | null = null;
-  private request: Request | null = null;
+  private security: ApduSecurity | null = null;
+  private hls: HlsExchange | null = null;
+  private exchange: ServiceExchange<unknown> | null = null;
   private invokeId = 0;
   /** Invoke ids that came back as sent; two different ones show that this meter echoes them. */
   private readonly echoed = new Set<number>();
 
-  constructor(settings: MeterSettings, secrets: MeterSecrets) {
-    this.settings = settings;
-    this.secrets = secrets;
+  /** Throws UNSUPPORTED or KEY_MISSING for an authentication level that cannot be. */
+  constructor(options: AssociationOptions) {
+    const { settings, secrets } = options;
+    this.options = options;
+    this.credentials = ['none', 'low'].includes(settings.authentication) ? null : hlsCredentialsOf(settings, secrets);
   }
 
   get state(): AssociationState {
@@ -116,50 +127,78 @@ export class AssociationClient {
     return this.agreed;
   }
 
+  /** Octets of the largest plain request, 0 for no limit. */
+  get maxRequestPdu(): number {
+    const granted = this.agreed?.serverMaxReceivePduSize ?? 0;
+    return granted === 0 || this.security === null ? granted : Math.max(1, granted - CIPHERING_OVERHEAD);
+  }
+
   /** The AARQ. */
   open(): Uint8Array {
-    const bytes = aarqBytes(this.settings, this.secrets);
+    const { settings, secrets, random } = this.options;
+    const ciphered = settings.security !== 'none';
+    const dedicatedKey = ciphered && settings.dedicatedKey ? random(securitySuite(settings.suite).keyOctets) : null;
+    this.security = ciphered ? this.newSecurity(dedicatedKey) : null;
+    const challenge = this.credentials === null ? null : random(CHALLENGE_OCTETS);
+    const clientTitle = ciphered || this.credentials !== null ? this.clientTitle() : null;
+    const bytes = aarqBytes({ settings, secrets, security: this.security, clientTitle, challenge, dedicatedKey });
+    this.hls =
+      challenge === null ? null : { ctos: challenge, clientTitle: this.clientTitle(), stoc: EMPTY, serverTitle: EMPTY };
     this.move('open');
     return bytes;
   }
 
-  /** A GET of one attribute, or of several with-list. Throws SERVICE_NOT_GRANTED, PDU_TOO_SMALL. */
-  get(attributes: readonly AttributeReference[]): Uint8Array {
-    const [attribute] = attributes;
-    if (attribute === undefined) return fail('INTERNAL', 'a GET of nothing', { layer: 'xdlms' });
-    this.requireGranted('get');
-    if (attributes.length > 1) this.requireGranted('multiple-references');
+  private clientTitle(): Uint8Array {
+    const { settings, systemTitle } = this.options;
+    return settings.systemTitle === null ? systemTitle : requireTitle(fromHex(settings.systemTitle), 'client');
+  }
+
+  private newSecurity(dedicatedKey: Uint8Array | null): ApduSecurity {
+    const { settings, secrets, takeCounter } = this.options;
+    const { security: policy, suite, serverSystemTitle } = settings;
+    if (policy === 'none') return fail('INTERNAL', 'a security context without security', { layer: 'security' });
+    return new ApduSecurity({
+      policy,
+      suite,
+      clientTitle: this.clientTitle(),
+      serverTitle: serverSystemTitle === null ? null : requireTitle(fromHex(serverSystemTitle), 'meter'),
+      blockCipherKey: secrets.blockCipherKey,
+      authenticationKey: secrets.authenticationKey,
+      dedicatedKey,
+      takeCounter,
+    });
+  }
+
+  /** The first APDU of a service. Throws SERVICE_NOT_GRANTED, PDU_TOO_SMALL; then nothing has happened. */
+  begin(exchange: ServiceExchange<unknown>): Uint8Array {
+    if (this.agreed === null) fail('SERVICE_NOT_GRANTED', 'no association stands');
     const invokeId = (this.invokeId + 1) & 0x0f;
-    const header = { apdu: 'get-request', invokeIdAndPriority: invokeIdAndPriority(invokeId) } as const;
-    const bytes = encodeApdu(
-      attributes.length === 1
-        ? { ...header, type: 'normal', attribute, accessSelection: null }
-        : { ...header, type: 'with-list', attributes: attributes.map((one) => ({ ...one, accessSelection: null })) },
-    );
-    const limit = this.agreed?.serverMaxReceivePduSize ?? 0;
-    if (limit > 0 && bytes.length > limit) {
-      fail(
-        'PDU_TOO_SMALL',
-        `a GET of ${attributes.length} attributes takes ${bytes.length} octets, the meter takes ${limit}`,
-      );
-    }
+    const apdu = this.firstApdu(exchange, invokeId);
     this.move('request');
     this.invokeId = invokeId;
-    this.request = { attributes, invokeId, blocks: [], octets: 0, nextBlock: null };
-    return bytes;
+    this.exchange = exchange;
+    return this.protected(apdu);
+  }
+
+  private firstApdu(exchange: ServiceExchange<unknown>, invokeId: number): Apdu {
+    return exchange.begin({
+      invokeIdAndPriority: invokeIdAndPriority(invokeId),
+      maxRequestPdu: this.maxRequestPdu,
+      require: (bit) => this.requireGranted(bit),
+    });
   }
 
   /** The RLRQ. */
   release(): Uint8Array {
     this.move('release');
-    return rlrqBytes();
+    return rlrqBytes(this.options.settings, this.security);
   }
 
   /** The line or the link below is gone. */
   lost(): void {
     this.move('lost');
     this.agreed = null;
-    this.request = null;
+    this.exchange = null;
   }
 
   /** One APDU from the meter. Malformed ones lose the association: nothing after them can be trusted. */
@@ -172,9 +211,10 @@ export class AssociationClient {
           return this.onAssociating(bytes);
         case 'releasing':
           return this.onReleasing();
+        case 'authenticating':
         case 'associated':
         case 'requesting':
-          return this.onService(decodeApdu(bytes));
+          return this.onService(this.opened(decodeApdu(bytes)));
       }
     } catch (thrown) {
       return this.loseTo(asBridgeError(thrown));
@@ -182,20 +222,78 @@ export class AssociationClient {
   }
 
   private onAssociating(bytes: Uint8Array): AssociationStep {
+    if (!isAcseTag(bytes[0] ?? 0)) return this.loseTo(responseError(decodeApdu(bytes)));
     const answer = decodeAcse(bytes);
     if (answer.apdu !== 'aare') {
       return this.loseTo(
         new BridgeError('UNEXPECTED_RESPONSE', `${answer.apdu} where an AARE was awaited`, { layer: 'acse' }),
       );
     }
-    const error = associationError(answer) ?? furtherAuthenticationError(answer);
-    if (error !== null) {
-      this.move('refused');
-      return { send: null, event: { kind: 'refused', error } };
+    const error = associationError(answer);
+    if (error !== null) return this.refuse(error);
+    this.agreed = agreedContextOf(answer, this.security);
+    if (this.hls !== null) return this.proveOurselves(this.hls, answer);
+    if (answer.resultSourceDiagnostic.code === AUTHENTICATION_REQUIRED)
+      return this.refuse(furtherAuthenticationError());
+    return this.accept();
+  }
+
+  /** Pass 3: f(StoC) through reply_to_HLS_authentication. */
+  private proveOurselves(
+    begun: HlsExchange,
+    { respondingAuthenticationValue, respondingAPTitle }: Aare,
+  ): AssociationStep {
+    const { settings, takeCounter } = this.options;
+    const stoc = respondingAuthenticationValue?.hex;
+    if (stoc === undefined || this.credentials === null)
+      return this.refuse(new BridgeError('AUTHENTICATION_FAILED', 'the meter sent no challenge'));
+    const configured = settings.serverSystemTitle === null ? EMPTY : fromHex(settings.serverSystemTitle);
+    this.hls = { ...begun, stoc: stoc.slice(), serverTitle: respondingAPTitle?.slice() ?? configured };
+    const counter = this.credentials.mechanism === 'gmac' ? takeCounter() : null;
+    const value = hlsAnswer('client', this.hls, this.credentials, counter);
+    this.exchange = new ActionExchange([{ method: CURRENT_ASSOCIATION, parameters: { type: 'octet-string', value } }]);
+    this.move('challenged');
+    return { send: this.protected(this.firstApdu(this.exchange, this.invokeId)), event: null };
+  }
+
+  /** Pass 4: only a meter that has our secret can give f(CtoS). */
+  private onProof(exchange: ActionExchange): AssociationStep {
+    const [outcome] = exchange.result;
+    const answer = outcome?.returnParameters;
+    if (outcome?.result.code !== 0 || answer === null || answer === undefined || !('data' in answer)) {
+      return this.refuse(
+        new BridgeError(
+          'AUTHENTICATION_FAILED',
+          `the meter does not accept our proof: ${outcome?.result.name ?? 'no answer'}`,
+        ),
+      );
     }
-    this.agreed = agreedContextOf(answer);
+    const { data } = answer;
+    if (data.type !== 'octet-string' || this.hls === null || this.credentials === null) {
+      return this.refuse(new BridgeError('AUTHENTICATION_FAILED', 'the meter gives no proof of its own'));
+    }
+    try {
+      verifyHlsAnswer('server', this.hls, this.credentials, data.value);
+    } catch (thrown) {
+      return this.refuse(asBridgeError(thrown));
+    }
+    return this.accept();
+  }
+
+  private accept(): AssociationStep {
     this.move('accepted');
-    return { send: null, event: { kind: 'associated', negotiated: this.agreed } };
+    this.exchange = null;
+    return {
+      send: null,
+      event: { kind: 'associated', negotiated: this.agreed ?? fail('INTERNAL', 'nothing was agreed') },
+    };
+  }
+
+  private refuse(error: BridgeError): AssociationStep {
+    this.move('refused');
+    this.agreed = null;
+    this.exchange = null;
+    return { send: null, event: { kind: 'refused', error } };
   }
 
   /** Whatever answers an RLRQ, the association is over: some meters answer with wrong lengths, some with an exception. */
@@ -207,85 +305,54 @@ export class AssociationClient {
 
   private onService(apdu: Apdu): AssociationStep {
     if (UNSOLICITED.has(apdu.apdu)) return { send: null, event: { kind: 'unsolicited', apdu } };
-    if (this.request === null) return IGNORED;
-    if (apdu.apdu === 'get-response') return this.onGetResponse(this.request, apdu);
-    const error = responseError(apdu);
-    return endsAssociation(error, this.request.attributes.length > 1) ? this.loseTo(error) : this.failWith(error);
+    const { exchange } = this;
+    if (exchange === null) return IGNORED;
+    if (apdu.apdu !== exchange.answers) {
+      const error = responseError(apdu);
+      return endsAssociation(error, exchange.isList) ? this.loseTo(error) : this.failWith(error);
+    }
+    if ('invokeIdAndPriority' in apdu && this.isStale(apdu.invokeIdAndPriority.invokeId)) return IGNORED;
+    return this.onStep(exchange, exchange.receive(apdu));
   }
 
-  private onGetResponse(request: Request, response: GetResponse): AssociationStep {
-    if (this.isStale(request, response.invokeIdAndPriority.invokeId)) return IGNORED;
-    const asked = request.attributes.length;
-    switch (response.type) {
-      case 'normal': {
-        if (asked === 1) return this.answer([response.result]);
-        const { result } = response;
-        return 'dataAccessResult' in result
-          ? this.failWith(dataAccessError(result.dataAccessResult.code, 'the list'))
-          : this.loseTo(unexpected('one value for a list'));
-      }
-      case 'with-list':
-        return response.results.length === asked
-          ? this.answer(response.results)
-          : this.loseTo(unexpected(`${response.results.length} results for ${asked} attributes`));
-      case 'with-datablock':
-        return this.onBlock(request, response);
+  private onStep(exchange: ServiceExchange<unknown>, step: ExchangeStep): AssociationStep {
+    switch (step.kind) {
+      case 'send':
+        return { send: this.protected(step.apdu), event: null };
+      case 'failed':
+        return this.failWith(step.error);
+      case 'lost':
+        return this.loseTo(step.error);
+      case 'done':
+        if (this.current === 'authenticating' && exchange instanceof ActionExchange) return this.onProof(exchange);
+        this.move('answered');
+        this.exchange = null;
+        return { send: null, event: { kind: 'answered' } };
     }
   }
 
-  private onBlock(request: Request, block: Extract<GetResponse, { type: 'with-datablock' }>): AssociationStep {
-    if ('dataAccessResult' in block) {
-      const { dataAccessResult } = block;
-      return request.attributes.length === 1
-        ? this.answer([{ dataAccessResult }])
-        : this.failWith(dataAccessError(dataAccessResult.code, 'the list'));
-    }
-    const { blockNumber, rawData, lastBlock } = block;
-    const inSequence = request.nextBlock === null ? blockNumber <= 1 : blockNumber === request.nextBlock;
-    if (!inSequence) return this.loseTo(unexpected(`block ${blockNumber} where ${request.nextBlock ?? 1} was awaited`));
-    request.octets += rawData.length;
-    if (request.octets > LONGEST_ANSWER)
-      return this.loseTo(
-        new BridgeError('LIMIT_EXCEEDED', `an answer of more than ${LONGEST_ANSWER} octets`, { layer: 'xdlms' }),
-      );
-    request.blocks.push(rawData.slice());
-    request.nextBlock = blockNumber + 1;
-    if (!lastBlock) {
-      this.move('block');
-      const next = encodeApdu({
-        apdu: 'get-request',
-        type: 'next',
-        invokeIdAndPriority: invokeIdAndPriority(request.invokeId),
-        blockNumber,
-      });
-      return { send: next, event: null };
-    }
-    const whole = concat(request.blocks);
-    if (request.attributes.length === 1) return this.answer([{ data: parseData(whole) }]);
-    const results = joinedResults(whole);
-    return results.length === request.attributes.length
-      ? this.answer(results)
-      : this.loseTo(unexpected(`${results.length} results for ${request.attributes.length} attributes`));
+  private protected(apdu: Apdu): Uint8Array {
+    const plain = encodeApdu(apdu);
+    return this.security === null ? plain : this.security.protect(plain);
+  }
+
+  private opened(apdu: Apdu): Apdu {
+    return this.security === null ? apdu : this.security.open(apdu);
   }
 
   /** An answer to an earlier request, from a meter that is known to echo invoke ids; others answer with whatever they like. */
-  private isStale(request: Request, invokeId: number): boolean {
-    if (invokeId === request.invokeId) {
+  private isStale(invokeId: number): boolean {
+    if (invokeId === this.invokeId) {
       this.echoed.add(invokeId);
       return false;
     }
     return this.echoed.size > 1;
   }
 
-  private answer(results: readonly GetResult[]): AssociationStep {
-    this.move('answered');
-    this.request = null;
-    return { send: null, event: { kind: 'answered', results } };
-  }
-
   private failWith(error: BridgeError): AssociationStep {
+    if (this.current === 'authenticating') return this.refuse(error);
     this.move('answered');
-    this.request = null;
+    this.exchange = null;
     return { send: null, event: { kind: 'failed', error } };
   }
 
@@ -294,7 +361,7 @@ export class AssociationClient {
     return { send: null, event: { kind: 'lost', error } };
   }
 
-  private requireGranted(bit: 'get' | 'multiple-references'): void {
+  private requireGranted(bit: ConformanceBit): void {
     if (this.agreed === null || !this.agreed.conformance.bits.includes(bit)) {
       fail('SERVICE_NOT_GRANTED', `the meter did not grant "${bit}" to this client`);
     }
@@ -307,14 +374,6 @@ export class AssociationClient {
   }
 }
 
-/** The blocks of a GET-with-list joined: a count and that many Get-Data-Results. */
-function joinedResults(whole: Uint8Array): readonly GetResult[] {
-  const reader = new ByteReader(whole, 'xdlms');
-  const results = listOf(getResult).decode(reader);
-  reader.expectEnd('list of results');
-  return results;
-}
-
-function unexpected(what: string): BridgeError {
-  return new BridgeError('UNEXPECTED_RESPONSE', what);
-}
+const EMPTY = new Uint8Array(0);
+/** Diagnostic of the service user: accepted, but pass 3 and 4 are to follow. */
+const AUTHENTICATION_REQUIRED = 14;

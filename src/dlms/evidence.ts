@@ -49,6 +49,12 @@ export class Evidence {
   /** Why nothing usable came in time. `awaited` names it: `UA to the SNRM`, `an answer`. */
   error(awaited: string): BridgeError {
     const layer = this.framing;
+    const facts = { octets: this.octets, first: toHex(this.first) };
+    // Before the addresses: between the octets of an HDLC frame something may pass for a wrapper header.
+    if ((this.frames === 0 || this.stranger !== null) && looksLikeOther(this.framing, this.first)) {
+      const other = this.framing === 'hdlc' ? 'wrapper' : 'HDLC';
+      return new BridgeError('WRONG_FRAMING', `the meter answered in ${other} framing`, { layer, facts });
+    }
     if (this.stranger !== null) {
       const { asked, answered } = this.stranger;
       return new BridgeError('WRONG_ADDRESS', `asked ${asked}, but ${answered} answered`, {
@@ -58,11 +64,6 @@ export class Evidence {
     }
     if (this.octets === 0) return new BridgeError('METER_TIMEOUT', `no octet of ${awaited} came in time`, { layer });
     if (this.frames === 0) {
-      const facts = { octets: this.octets, first: toHex(this.first) };
-      if (looksLikeOther(this.framing, this.first)) {
-        const other = this.framing === 'hdlc' ? 'wrapper' : 'HDLC';
-        return new BridgeError('WRONG_FRAMING', `the meter answered in ${other} framing`, { layer, facts });
-      }
       const why = this.reason === null ? '' : `: ${this.reason}`;
       return new BridgeError('METER_GARBAGE', `${this.octets} octets came, but no valid frame${why}`, { layer, facts });
     }

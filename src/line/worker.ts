@@ -7,7 +7,7 @@
  */
 import { asBridgeError, BridgeError } from '../core/errors.ts';
 import type { MeterSecrets, MeterSettings } from '../dlms/settings.ts';
-import { MeterSession } from '../meter/session.ts';
+import { MeterSession, type SecurityPorts } from '../meter/session.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { delays, type RetryPolicy } from '../runtime/retry.ts';
@@ -21,6 +21,7 @@ export interface MeterOnLine {
   readonly name: string;
   readonly settings: MeterSettings;
   readonly secrets: MeterSecrets;
+  readonly security: SecurityPorts;
 }
 
 export interface MeterJob<T> extends Queued {
@@ -100,6 +101,7 @@ export class LineWorker {
     const session = new MeterSession({
       settings: meter.settings,
       secrets: meter.secrets,
+      security: meter.security,
       framing,
       wire: this.port,
       clock,
@@ -146,12 +148,12 @@ export class LineWorker {
     });
   }
 
-  /** Lets the running job end, refuses the queued ones, releases associations and closes the port; in bounded time. */
-  async stop(): Promise<void> {
+  /** Lets the running job end, refuses the queued ones, releases associations and closes the port; within `withinMs`. */
+  async stop(withinMs = STOP_WITHIN_MS): Promise<void> {
     this.stopped = true;
     for (const job of this.queue.clear()) job.reject(new BridgeError('STOPPING', 'the line is stopping'));
     const ended = this.endAll();
-    const hurry = this.options.clock.setTimer(STOP_WITHIN_MS, () => void this.port.close());
+    const hurry = this.options.clock.setTimer(withinMs, () => void this.port.close());
     await ended;
     hurry.cancel();
     await this.port.close();
@@ -201,7 +203,7 @@ export class LineWorker {
     } catch (thrown) {
       const error = asBridgeError(thrown);
       // A standing association may have died unnoticed since the last job (inactivity time-out, rebooted modem).
-      if (stood && !slot.session.isAssociated && STALE_CODES.includes(error.code)) {
+      if (stood && !this.stopped && !slot.session.isAssociated && STALE_CODES.includes(error.code)) {
         this.options.log.debug({ meter: slot.meter.name, code: error.code }, 'association was stale, made anew');
         return await this.attempt(slot, job);
       }

@@ -1,18 +1,22 @@
 /**
- * One meter's session: makes the association stand when it is needed, carries requests over it, and forgets it when
- * it is lost. A standing association costs nothing: `ensureAssociated` then returns at once.
+ * One meter's session: makes the association stand when it is needed, carries services over it, and forgets it when it
+ * is lost. A standing association costs nothing: `ensureAssociated` then returns at once.
  */
+import { randomBytes } from 'node:crypto';
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
-import { AssociationClient, type AssociationEvent, type AssociationStep } from '../dlms/association.ts';
+import { AssociationClient, type AssociationEvent } from '../dlms/association.ts';
+import type { ServiceExchange } from '../dlms/exchange/exchange.ts';
+import { GetExchange } from '../dlms/exchange/get-exchange.ts';
 import { HdlcClientLink } from '../dlms/hdlc/client-link.ts';
 import type { ClientLink } from '../dlms/link.ts';
-import type { MeterSecrets, MeterSettings } from '../dlms/settings.ts';
+import { type MeterSecrets, type MeterSettings, NO_SECRETS } from '../dlms/settings.ts';
 import { WrapperClientLink } from '../dlms/wrapper.ts';
 import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Framing } from '../transport/link-address.ts';
 import { type ChannelCounts, MeterChannel, type Wire } from './channel.ts';
+import { CounterPool, type CounterStore } from './counters.ts';
 
 export interface SessionOptions {
   readonly settings: MeterSettings;
@@ -21,6 +25,27 @@ export interface SessionOptions {
   readonly wire: Wire;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly security: SecurityPorts;
+}
+
+/** What a ciphered association needs from outside. */
+export interface SecurityPorts {
+  /** Of this installation, 8 octets; for meters whose settings have none. */
+  readonly systemTitle: Uint8Array;
+  /** Counters of this meter's block cipher key. */
+  readonly counters: CounterStore;
+}
+
+/** Where meters show the invocation counter that they expect, to the public client (facts of IDIS and DLMS UA 1000-1). */
+const INVOCATION_COUNTER = { classId: 1, instanceId: '0.0.43.1.0.255', attributeId: 2 } as const;
+const PUBLIC_CLIENT = 16;
+/** An association step protects one APDU and, in the HLS exchange, answers one challenge. */
+const COUNTERS_PER_STEP = 2;
+
+/** An association and the channel that carries it. */
+interface Standing {
+  readonly association: AssociationClient;
+  readonly channel: MeterChannel;
 }
 
 export class MeterSession {
@@ -29,102 +54,180 @@ export class MeterSession {
   /** Set once the meter has refused a GET-with-list that it had granted. */
   listRefused = false;
   private readonly options: SessionOptions;
-  private channel: MeterChannel | null = null;
-  private association: AssociationClient | null = null;
+  private readonly counters: CounterPool;
+  private standing: Standing | null = null;
 
   constructor(options: SessionOptions) {
     this.options = options;
+    this.counters = new CounterPool(options.security.counters);
   }
 
   get isAssociated(): boolean {
-    return this.association?.state === 'associated';
+    return this.standing?.association.state === 'associated';
   }
 
-  /** Largest request in octets, 0 for no limit. */
+  /** Octets of the largest request, 0 for no limit. */
   get maxRequestPdu(): number {
-    return this.association?.negotiated?.serverMaxReceivePduSize ?? 0;
+    return this.standing?.association.maxRequestPdu ?? 0;
   }
 
   get mayUseLists(): boolean {
-    return (
-      !this.listRefused && (this.association?.negotiated?.conformance.bits.includes('multiple-references') ?? false)
-    );
+    const granted = this.standing?.association.negotiated?.conformance.bits ?? [];
+    return !this.listRefused && granted.includes('multiple-references');
   }
 
   /** Makes the association stand. Throws METER_*, LINK_*, LINE_*, ASSOCIATION_REJECTED, AUTHENTICATION_* and the like. */
   async ensureAssociated(): Promise<void> {
     if (this.isAssociated) return;
     this.forget();
-    const { settings, secrets, wire, clock, log } = this.options;
-    const association = new AssociationClient(settings, secrets);
-    const channel = new MeterChannel({ link: this.newLink(), wire, clock, timeoutMs: settings.timeoutMs, log });
+    const { settings, secrets } = this.options;
+    if (usesCounters(settings) && (await this.counters.ensure(COUNTERS_PER_STEP))) await this.learnCounter();
     try {
-      await channel.connect();
-      channel.confidential = true;
-      const event = await converse(association, channel, association.open());
-      channel.confidential = false;
-      if (event.kind !== 'associated') throw errorOf(event);
-      log.debug({ maxPdu: event.negotiated.serverMaxReceivePduSize }, 'association stands');
-    } catch (error) {
-      await this.dropLink(channel, asBridgeError(error));
-      throw error;
-    } finally {
-      this.account(channel);
+      this.standing = await this.associate(settings, secrets);
+    } catch (thrown) {
+      const error = asBridgeError(thrown);
+      if (error.code !== 'INVOCATION_COUNTER_WRONG') throw error;
+      await this.raiseCounter(error);
+      this.standing = await this.associate(settings, secrets);
     }
-    this.channel = channel;
-    this.association = association;
   }
 
-  /** One GET service: one attribute, or several with-list, blocks joined. A refusal of the whole request is thrown. */
-  async get(attributes: readonly AttributeReference[]): Promise<readonly GetResult[]> {
-    const { association, channel } = this;
-    if (association === null || channel === null) return fail('ASSOCIATION_LOST', 'no association stands');
+  /** One confirmed service. A refusal of the whole service is thrown; the association may stand all the same. */
+  async run<Result>(exchange: ServiceExchange<Result>): Promise<Result> {
+    const { standing } = this;
+    if (standing === null) return fail('ASSOCIATION_LOST', 'no association stands');
     try {
-      const event = await converse(association, channel, association.get(attributes));
+      const event = await this.converse(standing, (association) => association.begin(exchange));
       if (event.kind !== 'answered') throw errorOf(event);
-      return event.results;
-    } catch (error) {
-      if (association.state !== 'associated') this.forget();
+      return exchange.result;
+    } catch (thrown) {
+      if (standing.association.state !== 'associated') this.forget();
+      const error = asBridgeError(thrown);
+      if (error.code === 'INVOCATION_COUNTER_WRONG') await this.raiseCounter(error);
       throw error;
-    } finally {
-      this.account(channel);
     }
+  }
+
+  /** One GET service: one attribute, or several with-list, blocks joined. */
+  get(attributes: readonly AttributeReference[]): Promise<readonly GetResult[]> {
+    return this.run(new GetExchange(attributes.map((attribute) => ({ ...attribute, accessSelection: null }))));
   }
 
   /** Releases the association and the link; what goes wrong then does not matter, the line may be closed next. */
   async release(): Promise<void> {
-    const { association, channel } = this;
-    this.forget();
-    if (association === null || channel === null || association.state !== 'associated') return;
+    const { standing } = this;
+    this.standing = null;
+    if (standing?.association.state === 'associated') await this.end(standing);
+    standing?.association.lost();
+  }
+
+  /** The line broke, or an exchange failed: whatever stood is gone. */
+  forget(): void {
+    this.standing?.association.lost();
+    this.standing = null;
+  }
+
+  private async associate(settings: MeterSettings, secrets: MeterSecrets): Promise<Standing> {
+    const { wire, clock, log, security } = this.options;
+    const association = new AssociationClient({
+      settings,
+      secrets,
+      random: randomBytes,
+      takeCounter: () => this.counters.take(),
+      systemTitle: security.systemTitle,
+    });
+    const channel = new MeterChannel({ link: this.newLink(settings), wire, clock, timeoutMs: settings.timeoutMs, log });
+    const standing = { association, channel };
     try {
-      await converse(association, channel, association.release());
-      await channel.disconnect();
-    } catch (error) {
-      this.options.log.debug({ code: asBridgeError(error).code }, 'release was not answered');
+      await channel.connect();
+      channel.confidential = true;
+      const event = await this.converse(standing, () => association.open());
+      channel.confidential = false;
+      if (event.kind !== 'associated') throw errorOf(event);
+      log.debug({ maxPdu: event.negotiated.serverMaxReceivePduSize }, 'association stands');
+      return standing;
+    } catch (thrown) {
+      const error = asBridgeError(thrown);
+      if (error.layer === 'acse' || error.layer === 'security') await this.disconnect(channel);
+      throw error;
     } finally {
       this.account(channel);
     }
   }
 
-  /** The line broke, or an exchange failed: whatever stood is gone. */
-  forget(): void {
-    this.association?.lost();
-    this.association = null;
-    this.channel = null;
+  private newLink(settings: MeterSettings): ClientLink {
+    return this.options.framing === 'hdlc' ? new HdlcClientLink(settings) : new WrapperClientLink(settings);
   }
 
-  private newLink(): ClientLink {
-    const { framing, settings } = this.options;
-    return framing === 'hdlc' ? new HdlcClientLink(settings) : new WrapperClientLink(settings);
+  /** Sends what the association wants sent, and goes on until it says what came of it. */
+  private async converse(
+    { association, channel }: Standing,
+    begin: (association: AssociationClient) => Uint8Array,
+  ): Promise<AssociationEvent> {
+    const ciphered = usesCounters(this.options.settings);
+    try {
+      if (ciphered) await this.counters.ensure(COUNTERS_PER_STEP);
+      let send: Uint8Array | null = begin(association);
+      for (let passedOver = 0; passedOver <= MOST_PASSED_OVER; ) {
+        const answer: Uint8Array = send === null ? await channel.next() : await channel.exchange(send);
+        if (ciphered) await this.counters.ensure(COUNTERS_PER_STEP);
+        const step = association.receive(answer);
+        if (step.event !== null && step.event.kind !== 'unsolicited') return step.event;
+        send = step.send;
+        if (send === null) passedOver += 1;
+      }
+    } finally {
+      this.account(channel);
+    }
+    return fail('UNEXPECTED_RESPONSE', `the meter sent ${MOST_PASSED_OVER} APDUs that answer nothing`);
   }
 
-  /** A refused association leaves an HDLC link standing: DISC it, unless silence was the trouble. */
-  private async dropLink(channel: MeterChannel, error: BridgeError): Promise<void> {
-    if (error.layer !== 'acse') return;
+  private async end(standing: Standing): Promise<void> {
+    try {
+      await this.converse(standing, (association) => association.release());
+      await standing.channel.disconnect();
+    } catch (error) {
+      this.options.log.debug({ code: asBridgeError(error).code }, 'release was not answered');
+    } finally {
+      this.account(standing.channel);
+    }
+  }
+
+  /** A refused association leaves an HDLC link standing: DISC it. */
+  private async disconnect(channel: MeterChannel): Promise<void> {
     try {
       await channel.disconnect();
     } catch (failure) {
       this.options.log.debug({ code: asBridgeError(failure).code }, 'DISC was not answered');
+    }
+  }
+
+  private async raiseCounter({ facts: { expectedCounter } }: BridgeError): Promise<void> {
+    if (typeof expectedCounter === 'number') await this.counters.raise(expectedCounter);
+    else await this.learnCounter();
+  }
+
+  /** Asks the meter for its counter as the public client. A meter that does not tell is tried with what we have. */
+  private async learnCounter(): Promise<void> {
+    const { settings, log } = this.options;
+    const asPublic: MeterSettings = { ...settings, client: PUBLIC_CLIENT, authentication: 'none', security: 'none' };
+    try {
+      const standing = await this.associate(asPublic, NO_SECRETS);
+      const exchange = new GetExchange([{ ...INVOCATION_COUNTER, accessSelection: null }]);
+      const event = await this.converse(standing, (association) => association.begin(exchange));
+      await this.end(standing);
+      const [result] = event.kind === 'answered' ? exchange.result : [];
+      if (
+        result === undefined ||
+        !('data' in result) ||
+        !('value' in result.data) ||
+        typeof result.data.value !== 'number'
+      )
+        return;
+      await this.counters.raise(result.data.value + 1);
+      log.info({ counter: result.data.value }, 'invocation counter read from the meter');
+    } catch (thrown) {
+      log.debug({ code: asBridgeError(thrown).code }, 'the public client does not show the invocation counter');
     }
   }
 
@@ -139,22 +242,8 @@ export class MeterSession {
 /** APDUs that answer nothing (notifications, answers to requests given up) are passed over, but not for ever. */
 const MOST_PASSED_OVER = 16;
 
-/** Sends, and goes on until the association says what came of it. */
-async function converse(
-  association: AssociationClient,
-  channel: MeterChannel,
-  first: Uint8Array,
-): Promise<AssociationEvent> {
-  let send: Uint8Array | null = first;
-  for (let passedOver = 0; passedOver <= MOST_PASSED_OVER; ) {
-    const step: AssociationStep = association.receive(
-      send === null ? await channel.next() : await channel.exchange(send),
-    );
-    if (step.event !== null && step.event.kind !== 'unsolicited') return step.event;
-    send = step.send;
-    if (send === null) passedOver += 1;
-  }
-  return fail('UNEXPECTED_RESPONSE', `the meter sent ${MOST_PASSED_OVER} APDUs that answer nothing`);
+function usesCounters({ security, authentication }: MeterSettings): boolean {
+  return security !== 'none' || authentication === 'gmac';
 }
 
 function errorOf(event: AssociationEvent): BridgeError {

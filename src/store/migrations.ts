@@ -139,7 +139,29 @@ const LOCAL = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FLEET + LOCAL }];
+const SECURITY = `
+  -- One row, made here: a title that changed would begin the counters anew at meters which know the old one.
+  CREATE TABLE installation (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    system_title BLOB NOT NULL CHECK (length(system_title) = 8)
+  ) STRICT;
+  -- The client system title: three letters of the maker, then five octets drawn by SQLite from the system's source.
+  INSERT INTO installation (id, system_title) VALUES (1, unhex('444D4D' || hex(randomblob(5))));
+
+  -- A row stays when its meter goes: the meter may come back with the same key, and no counter may be used twice with it.
+  -- next = 4294967296: all were taken.
+  CREATE TABLE invocation_counter (
+    key_id BLOB PRIMARY KEY CHECK (length(key_id) = 32),
+    next INTEGER NOT NULL CHECK (next BETWEEN 0 AND 4294967296),
+    meter_id INTEGER REFERENCES meter (id) ON DELETE SET NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX invocation_counter_meter ON invocation_counter (meter_id);
+`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, sql: FLEET + LOCAL },
+  { version: 2, sql: SECURITY },
+];
 
 /** The version that the steps lead to. */
 export function latestVersion(migrations: readonly Migration[] = MIGRATIONS): number {

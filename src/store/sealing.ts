@@ -18,12 +18,15 @@ export interface Sealing {
   open(purpose: string, sealed: Uint8Array): Uint8Array;
   /** The same for the same token on the same target, and telling nothing of it: HMAC-SHA-256 over URL and token. */
   fingerprint(targetUrl: string, token: string): Uint8Array;
+  /** The same for the same key with the same system title, and telling nothing of them: HMAC-SHA-256 over both, 32 octets. */
+  counterKeyId(blockCipherKey: Uint8Array, systemTitle: Uint8Array): Uint8Array;
 }
 
-/** `key`: 32 octets. Sealing and fingerprints use keys of their own derived from it. */
+/** `key`: 32 octets. Sealing, fingerprints and key ids use keys of their own derived from it. */
 export function createSealing(key: Uint8Array): Sealing {
   const sealingKey = derive(key, 'dlms-multi-meter sealing');
   const fingerprintKey = derive(key, 'dlms-multi-meter token fingerprint');
+  const counterKey = derive(key, 'dlms-multi-meter counter');
   return {
     seal(purpose, plain) {
       const nonce = randomBytes(NONCE_OCTETS);
@@ -49,6 +52,10 @@ export function createSealing(key: Uint8Array): Sealing {
     fingerprint(targetUrl, token) {
       // The length stands in front, so that no other pair of texts gives the same octets.
       return createHmac('sha256', fingerprintKey).update(`${targetUrl.length}:${targetUrl}${token}`).digest();
+    },
+    counterKeyId(blockCipherKey, systemTitle) {
+      const hmac = createHmac('sha256', counterKey).update(Uint8Array.of(blockCipherKey.length));
+      return new Uint8Array(hmac.update(blockCipherKey).update(systemTitle).digest());
     },
   };
 }

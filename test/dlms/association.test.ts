@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import { AssociationClient, type AssociationStep } from '../../src/dlms/association.ts';
-import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
+import { GetExchange } from '../../src/dlms/exchange/get-exchange.ts';
+import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { encodeApdu } from '../../src/dlms/xdlms/apdu.ts';
 import { invokeIdAndPriority } from '../../src/dlms/xdlms/invoke-id.ts';
 import type { AttributeReference } from '../../src/dlms/xdlms/services.ts';
@@ -22,8 +23,26 @@ const register = (last: number): AttributeReference => ({
   attributeId: 2,
 });
 
+function clientOf(settings: Partial<MeterSettings> = {}, secrets: MeterSecrets = NO_SECRETS): AssociationClient {
+  return new AssociationClient({
+    settings: { ...DEFAULT_METER_SETTINGS, ...settings },
+    secrets,
+    random: (octets) => new Uint8Array(octets).fill(7),
+    takeCounter: () => 1,
+    systemTitle: fromHex('4d4d4d0000000001'),
+  });
+}
+
+/** The GET under way, so that its result can be looked at. */
+let exchange = new GetExchange([]);
+
+function get(client: AssociationClient, attributes: readonly AttributeReference[]): Uint8Array {
+  exchange = new GetExchange(attributes.map((attribute) => ({ ...attribute, accessSelection: null })));
+  return client.begin(exchange);
+}
+
 function associated(aare = AARE): AssociationClient {
-  const client = new AssociationClient(DEFAULT_METER_SETTINGS, NO_SECRETS);
+  const client = clientOf();
   client.open();
   expect(client.receive(fromHex(aare)).event?.kind).toBe('associated');
   return client;
@@ -37,14 +56,13 @@ function outcome({ send, event }: AssociationStep): string {
 
 describe('opening', () => {
   test('level none: the AARQ is what the standard shows', () => {
-    const client = new AssociationClient(DEFAULT_METER_SETTINGS, NO_SECRETS);
-    expect(toHex(client.open())).toBe('601da109060760857405080101be10040e01000000065f1f0400001214ffff');
+    const client = clientOf();
+    expect(toHex(client.open())).toBe('601da109060760857405080101be10040e01000000065f1f0400005e1fffff');
     expect(client.state).toBe('associating');
   });
 
   test('level low carries the password', () => {
-    const settings = { ...DEFAULT_METER_SETTINGS, authentication: 'low' } as const;
-    const client = new AssociationClient(settings, { ...NO_SECRETS, secret: new TextEncoder().encode('12345678') });
+    const client = clientOf({ authentication: 'low' }, { ...NO_SECRETS, secret: new TextEncoder().encode('12345678') });
     expect(toHex(client.open())).toContain('8a0207808b0760857405080201ac0a80083132333435363738');
   });
 
@@ -61,17 +79,15 @@ describe('opening', () => {
     ['an RLRE', '6303800100', 'lost UNEXPECTED_RESPONSE'],
     ['cut short', AARE.slice(0, 40), 'lost TRUNCATED'],
   ])('%s', (_, aare, expected) => {
-    const client = new AssociationClient(DEFAULT_METER_SETTINGS, NO_SECRETS);
+    const client = clientOf();
     client.open();
     expect(outcome(client.receive(fromHex(aare)))).toBe(expected);
     expect(client.state).toBe('closed');
   });
 
-  test('levels that are not there yet say so before anything is sent', () => {
-    const client = new AssociationClient(
-      { ...DEFAULT_METER_SETTINGS, authentication: 'ecdsa', referencing: 'sn' },
-      NO_SECRETS,
-    );
+  test('what is not there yet says so before anything is sent', () => {
+    expect(() => clientOf({ authentication: 'ecdsa' })).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
+    const client = clientOf({ referencing: 'sn' });
     expect(() => client.open()).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
     expect(client.state).toBe('closed');
   });
@@ -80,28 +96,27 @@ describe('opening', () => {
 describe('GET', () => {
   test('one attribute', () => {
     const client = associated();
-    expect(toHex(client.get([register(1)]))).toBe('c001c1000301000108' + '00ff0200');
-    expect(client.receive(fromHex('c401c1000600001391')).event).toEqual({
-      kind: 'answered',
-      results: [{ data: { type: 'double-long-unsigned', value: 5009 } }],
-    });
+    expect(toHex(get(client, [register(1)]))).toBe('c001c1000301000108' + '00ff0200');
+    expect(outcome(client.receive(fromHex('c401c1000600001391')))).toBe('answered');
+    expect(exchange.result).toEqual([{ data: { type: 'double-long-unsigned', value: 5009 } }]);
     expect(client.state).toBe('associated');
   });
 
   test('several with-list; one refused item does not spoil the rest', () => {
     const client = associated();
-    expect(toHex(client.get([register(1), register(2)]))).toBe(
+    expect(toHex(get(client, [register(1), register(2)]))).toBe(
       'c003c1020003010001' + '0800ff0200' + '00030100020800ff0200',
     );
-    expect(client.receive(fromHex('c403c102000600001391' + '0104')).event).toMatchObject({
-      kind: 'answered',
-      results: [{ data: { value: 5009 } }, { dataAccessResult: { code: 4, name: 'object-undefined' } }],
-    });
+    expect(outcome(client.receive(fromHex('c403c102000600001391' + '0104')))).toBe('answered');
+    expect(exchange.result).toMatchObject([
+      { data: { value: 5009 } },
+      { dataAccessResult: { code: 4, name: 'object-undefined' } },
+    ]);
   });
 
   test('a list that was not granted is not sent', () => {
     const client = associated(AARE_NO_LISTS);
-    expect(() => client.get([register(1), register(2)])).toThrow(
+    expect(() => get(client, [register(1), register(2)])).toThrow(
       expect.objectContaining({ code: 'SERVICE_NOT_GRANTED' }),
     );
     expect(client.state).toBe('associated');
@@ -110,13 +125,13 @@ describe('GET', () => {
   test('a request beyond the granted PDU is not sent', () => {
     const client = associated();
     const many = Array.from({ length: 130 }, (_, index) => register(index + 1));
-    expect(() => client.get(many)).toThrow(expect.objectContaining({ code: 'PDU_TOO_SMALL' }));
+    expect(() => get(client, many)).toThrow(expect.objectContaining({ code: 'PDU_TOO_SMALL' }));
     expect(client.state).toBe('associated');
   });
 
   test.each([[0], [1]])('blocks numbered from %i are joined', (first) => {
     const client = associated();
-    client.get([register(1)]);
+    get(client, [register(1)]);
     const block = (number: number, last: boolean, raw: string): Uint8Array =>
       encodeApdu({
         apdu: 'get-response',
@@ -132,34 +147,29 @@ describe('GET', () => {
     expect(outcome(client.receive(block(first + 1, false, 'bbcc')))).toBe(
       `send c002c1000000${(first + 1).toString(16).padStart(2, '0')}`,
     );
-    expect(client.receive(block(first + 2, true, 'dd')).event).toEqual({
-      kind: 'answered',
-      results: [{ data: { type: 'octet-string', value: fromHex('aabbccdd') } }],
-    });
+    expect(outcome(client.receive(block(first + 2, true, 'dd')))).toBe('answered');
+    expect(exchange.result).toEqual([{ data: { type: 'octet-string', value: fromHex('aabbccdd') } }]);
   });
 
   test('an empty last block is fine', () => {
     const client = associated();
-    client.get([register(1)]);
+    get(client, [register(1)]);
     client.receive(fromHex('c402c100000000010002' + '112a'));
-    expect(client.receive(fromHex('c402c101000000020000')).event).toMatchObject({
-      results: [{ data: { type: 'unsigned', value: 42 } }],
-    });
+    expect(outcome(client.receive(fromHex('c402c101000000020000')))).toBe('answered');
+    expect(exchange.result).toMatchObject([{ data: { type: 'unsigned', value: 42 } }]);
   });
 
   test('a list in blocks begins with its count', () => {
     const client = associated();
-    client.get([register(1), register(2)]);
+    get(client, [register(1), register(2)]);
     client.receive(fromHex('c402c100000000010004' + '0200112a'));
-    expect(client.receive(fromHex('c402c101000000020003' + '00112b')).event).toMatchObject({
-      kind: 'answered',
-      results: [{ data: { value: 42 } }, { data: { value: 43 } }],
-    });
+    expect(outcome(client.receive(fromHex('c402c101000000020003' + '00112b')))).toBe('answered');
+    expect(exchange.result).toMatchObject([{ data: { value: 42 } }, { data: { value: 43 } }]);
   });
 
   test('a block out of sequence loses the association: nothing after it can be trusted', () => {
     const client = associated();
-    client.get([register(1)]);
+    get(client, [register(1)]);
     client.receive(fromHex('c402c10000000001000109'));
     expect(outcome(client.receive(fromHex('c402c10000000003000104')))).toBe('lost UNEXPECTED_RESPONSE');
     expect(client.state).toBe('closed');
@@ -167,10 +177,10 @@ describe('GET', () => {
 
   test('the next request begins with block numbers of its own', () => {
     const client = associated();
-    client.get([register(1)]);
+    get(client, [register(1)]);
     client.receive(fromHex('c402c10000000001000111'));
     expect(outcome(client.receive(fromHex('c402c101000000020101')))).toBe('answered');
-    client.get([register(1)]);
+    get(client, [register(1)]);
     expect(outcome(client.receive(fromHex('c402c20000000001000111')))).toBe('send c002c200000001');
   });
 });
@@ -192,17 +202,20 @@ describe('refusals and strays', () => {
     ['nothing', 1, '', 'lost TRUNCATED'],
   ])('%s', (_, asked, answer, expected) => {
     const client = associated();
-    client.get(Array.from({ length: asked }, (_, index) => register(index + 1)));
+    get(
+      client,
+      Array.from({ length: asked }, (_, index) => register(index + 1)),
+    );
     expect(outcome(client.receive(fromHex(answer)))).toBe(expected);
   });
 
   test('a late answer of a meter that echoes invoke ids is passed over', () => {
     const client = associated();
     for (const id of [1, 2]) {
-      client.get([register(1)]);
+      get(client, [register(1)]);
       expect(outcome(client.receive(fromHex(`c401c${id}00112a`)))).toBe('answered');
     }
-    client.get([register(1)]);
+    get(client, [register(1)]);
     expect(outcome(client.receive(fromHex('c401c200112a')))).toBe('ignored');
     expect(outcome(client.receive(fromHex('c401c300112b')))).toBe('answered');
   });
@@ -210,7 +223,7 @@ describe('refusals and strays', () => {
   test('a meter that never echoes is understood all the same', () => {
     const client = associated();
     for (let turn = 0; turn < 20; turn += 1) {
-      client.get([register(1)]);
+      get(client, [register(1)]);
       expect(outcome(client.receive(fromHex('c401c100112a')))).toBe('answered');
     }
   });
@@ -225,7 +238,7 @@ describe('refusals and strays', () => {
   });
 
   test('nothing arrives at a closed association', () => {
-    const client = new AssociationClient(DEFAULT_METER_SETTINGS, NO_SECRETS);
+    const client = clientOf();
     expect(outcome(client.receive(fromHex(AARE)))).toBe('ignored');
   });
 });
@@ -233,21 +246,21 @@ describe('refusals and strays', () => {
 test('the state table is whole: what has no place is a fault of ours, everything else moves as drawn', () => {
   const inputs = {
     open: (client: AssociationClient) => void client.open(),
-    get: (client: AssociationClient) => void client.get([register(1)]),
+    get: (client: AssociationClient) => void get(client, [register(1)]),
     release: (client: AssociationClient) => void client.release(),
     lost: (client: AssociationClient) => void client.lost(),
   };
   const states = {
-    closed: () => new AssociationClient(DEFAULT_METER_SETTINGS, NO_SECRETS),
+    closed: () => clientOf(),
     associating: () => {
-      const client = new AssociationClient(DEFAULT_METER_SETTINGS, NO_SECRETS);
+      const client = clientOf();
       client.open();
       return client;
     },
     associated: () => associated(),
     requesting: () => {
       const client = associated();
-      client.get([register(1)]);
+      get(client, [register(1)]);
       return client;
     },
     releasing: () => {
@@ -282,7 +295,7 @@ test('no bytes from a meter throw', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 5 }), fc.boolean(), (answers, asking) => {
       const client = associated();
-      if (asking) client.get([register(1)]);
+      if (asking) get(client, [register(1)]);
       for (const answer of answers) client.receive(answer);
     }),
   );

@@ -4,6 +4,7 @@ import type { BridgeError } from '../../src/core/errors.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { LineWorker, type MeterJob } from '../../src/line/worker.ts';
 import { readAttributes } from '../../src/meter/client.ts';
+import { unkeptCounters } from '../../src/meter/counters.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
@@ -44,7 +45,13 @@ async function line(options: Partial<VirtualMetersOptions> = {}, dead: readonly 
       physical,
       timeoutMs: TIMEOUT_MS,
     };
-    worker.setMeter({ id, name: `house${id}`, settings, secrets: NO_SECRETS });
+    worker.setMeter({
+      id,
+      name: `house${id}`,
+      settings,
+      secrets: NO_SECRETS,
+      security: { systemTitle: new Uint8Array(8), counters: unkeptCounters() },
+    });
   }
   return {
     worker,

@@ -32,23 +32,21 @@ test('commits of 100 ms hold nobody up and are shared', () => {
   const database = newFleet();
   const script = childScript('slow-disk.mjs');
   const output = execFileSync(process.execPath, [script, built.directory, database.path], { encoding: 'utf8' });
-  const measured = JSON.parse(output) as { groups: number; elapsedMs: number; longestDelayMs: number };
-  // 200 commits on their own would take 20 s.
-  expect(measured.elapsedMs).toBeLessThan(5000);
-  expect(measured.groups).toBeLessThan(40);
-  expect(measured.longestDelayMs).toBeLessThan(50);
+  const { groups, turns } = JSON.parse(output) as { groups: number; turns: number };
+  expect(groups).toBeLessThan(40);
+  // A loop that waited for its commits would turn but a few times for each of them.
+  expect(turns).toBeGreaterThan(groups * 100);
   expect(createOutboxReader(database).depth().rows).toBe(201);
 }, 30_000);
 
 describe('a process killed at any moment', () => {
-  test.each([20, 70, 150, 333])('after %i ms has lost nothing that it was told is durable', async (ms) => {
+  test.each([1, 40, 300, 2000])('after %i lines has lost nothing that it was told is durable', async (count) => {
     const database = newFleet();
     const child = start('committing.mjs', database.path);
     const lines: string[] = [];
-    const reader = createInterface(child.stdout).on('line', (line) => lines.push(line));
-    await once(reader, 'line');
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    child.kill('SIGKILL');
+    const reader = createInterface(child.stdout).on('line', (line) => {
+      if (lines.push(line) === count) child.kill('SIGKILL');
+    });
     await once(reader, 'close');
 
     const committed = new Map<number, string>();

@@ -41,7 +41,7 @@ function fill(core: WriterCore): number[] {
       expect(verdict(reply)).toBe('DATABASE_FULL');
       return rows;
     }
-    rows.push(...reply.rowIds);
+    rows.push(...reply.result);
     expect(rows.length).toBeLessThan(100_000);
   }
 }

@@ -32,7 +32,7 @@ function heldBackend() {
     /** Answers the oldest group that is held; each request gets its place in the group as row id. */
     release() {
       const group = groups[groups.length - held.length] ?? [];
-      held.shift()?.resolve(group.map((_, index) => ({ ok: true, rowIds: [index] })));
+      held.shift()?.resolve(group.map((_, index) => ({ ok: true, result: [index] })));
     },
     breakOff(error: Error) {
       held.shift()?.reject(error);
@@ -140,7 +140,7 @@ describe('a request that fails for a reason of its own', () => {
       commit('last', [1]),
     ]);
     expect(replies).toMatchObject([
-      { ok: true, rowIds: [1] },
+      { ok: true, result: [1] },
       { ok: false, failure: { code: 'NOT_FOUND', layer: 'store' } },
       { ok: false, failure: { code: 'DATABASE_ERROR' } },
       { ok: true },

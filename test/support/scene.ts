@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { startVirtualMeters, type VirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
+import type { ReceivedValue } from '../../src/simulator/meter/truth.ts';
 import type { Bench, ErrorDocument, Running } from './cli.ts';
 import { type EventuallyOptions, eventually } from './eventually.ts';
 
@@ -229,7 +230,7 @@ export async function addMeter(bench: Bench, name: string, link: string, args: r
 export const DEFAULT_KEYS: Readonly<Record<string, string>> = {
   activeEnergyImport: '1.0.1.8.0.255',
   voltageL1: '1.0.32.7.0.255',
-  fineEnergy: '1.0.15.8.0.255',
+  powerFactor: '1.0.13.7.0.255',
 };
 export const DEFAULT_POINTS = Object.entries(DEFAULT_KEYS)
   .map(([key, obis]) => `3:${obis}=${key}`)
@@ -250,4 +251,11 @@ export function countersOf({ db }: Bench): Readonly<Record<'cycles' | 'readings'
 /** Every file of the bench's directory, by name: the database, its log, its key, the reserve. */
 export function filesOf({ directory }: Bench): Map<string, Buffer> {
   return new Map(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name))]));
+}
+
+/** What arrived of one device, as `compareWithTruth` takes it. */
+export function valuesOf({ devices }: ReceivedDocument, device: string): ReceivedValue[] {
+  return Object.entries(devices[device]?.telemetry ?? {}).flatMap(([key, points]) =>
+    points.map(({ ts, value }) => ({ key, ts, value })),
+  );
 }

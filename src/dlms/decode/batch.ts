@@ -22,20 +22,24 @@ import { decodeAnyApdu } from './apdu.ts';
 import { attempt } from './attempt.ts';
 import { decodeHdlc } from './hdlc.ts';
 import { type JsonObject, presentObject } from './present.ts';
+import { decodeSecurityVector } from './security-vector.ts';
 
 export interface BatchVector {
   readonly id: string;
   readonly layer: string;
   readonly hex: string;
-  readonly context?: { readonly unit?: string };
+  /** What the octets are (`unit`), and what opens them: keys, titles, challenges. */
+  readonly context?: BatchContext;
 }
+
+type BatchContext = Readonly<Record<string, unknown>>;
 
 export type BatchResult = JsonObject | { readonly valid: false; readonly error: ErrorReport };
 
 /** One result for each vector, in their order. Malformed octets give `valid: false`, they never throw. */
 export function decodeBatch(vectors: readonly BatchVector[]): { readonly id: string; readonly result: BatchResult }[] {
   return vectors.map(({ id, layer, hex, context }) => {
-    const { value, error } = attempt(() => decodeLayer(layer, fromHex(hex), context?.unit));
+    const { value, error } = attempt(() => decodeLayer(layer, fromHex(hex), context ?? {}));
     return { id, result: error === null ? value : { valid: false, error } };
   });
 }
@@ -61,8 +65,10 @@ const LAYERS: Readonly<Record<string, Readonly<Record<string, Decode>>>> = {
   wrapper: { message: decodeWrapperMessage },
 };
 
-function decodeLayer(layer: string, octets: Uint8Array, unit: string | undefined): JsonObject {
+function decodeLayer(layer: string, octets: Uint8Array, context: BatchContext): JsonObject {
+  const unit = typeof context.unit === 'string' ? context.unit : undefined;
   if (layer === 'hdlc') return decodeHdlc(octets, unit);
+  if (layer === 'security') return presentObject(decodeSecurityVector(octets, context));
   const units = LAYERS[layer];
   if (units === undefined) return fail('UNSUPPORTED', `the layer "${layer}" is not decoded yet`);
   const decode = unit === undefined ? Object.values(units)[0] : units[unit];

@@ -1,12 +1,19 @@
 /** The current association, class 15 version 1 (Blue Book 4.4.4): what this client may see, and on which terms. */
-import { applicationContextName, MECHANISMS, mechanismName, oidBytes } from '../../dlms/acse/names.ts';
+import { applicationContextName, mechanismName, oidBytes } from '../../dlms/acse/names.ts';
+import { obisBytes } from '../../dlms/axdr/obis.ts';
 import { type CosemObject, encodeObjectList } from '../../dlms/cosem/object-list.ts';
 import { DLMS_VERSION } from '../../dlms/xdlms/initiate.ts';
 import { logicalName, type ObjectDefinition } from './object-model.ts';
+import { SECURITY_SETUP } from './security-objects.ts';
 
-const OBIS = '0.0.40.0.0.255';
+export const CURRENT_ASSOCIATION = '0.0.40.0.0.255';
+const OBIS = CURRENT_ASSOCIATION;
 const VERSION = 1;
 const ASSOCIATED = 2;
+const ACCESS_MODES = {
+  fixed: { shown: 'read-only', hidden: 'no-access' },
+  writable: { shown: 'read-and-write', hidden: 'write-only' },
+} as const;
 
 export const associationObject: ObjectDefinition = {
   classId: 15,
@@ -14,7 +21,11 @@ export const associationObject: ObjectDefinition = {
   obis: OBIS,
   attributes: [
     logicalName(OBIS),
-    ({ association }) => encodeObjectList(association.objects.map(listed), VERSION),
+    ({ association }) =>
+      encodeObjectList(
+        association.objects.map((object) => listed(object, association.mayChange)),
+        VERSION,
+      ),
     ({ association, identity }) => ({
       type: 'structure',
       value: [
@@ -22,7 +33,7 @@ export const associationObject: ObjectDefinition = {
         { type: 'long-unsigned', value: identity.server },
       ],
     }),
-    () => ({ type: 'octet-string', value: oidBytes(applicationContextName('LN').oid) }),
+    ({ association }) => ({ type: 'octet-string', value: oidBytes(applicationContextName(association.context).oid) }),
     ({ association }) => ({
       type: 'structure',
       value: [
@@ -36,27 +47,37 @@ export const associationObject: ObjectDefinition = {
     }),
     ({ association }) => ({
       type: 'octet-string',
-      value: oidBytes(mechanismName(MECHANISMS[association.mechanism]).oid),
+      value: oidBytes(mechanismName(association.mechanism).oid),
     }),
     // The secret is nobody's to read.
     null,
     () => ({ type: 'enum', value: ASSOCIATED }),
-    () => ({ type: 'octet-string', value: new Uint8Array(6) }),
+    ({ security }) => ({
+      type: 'octet-string',
+      value: security.keys === null ? new Uint8Array(6) : obisBytes(SECURITY_SETUP),
+    }),
   ],
   methods: 4,
   isPublic: true,
   scaler: null,
 };
 
-function listed({ classId, version, obis, attributes, methods }: ObjectDefinition): CosemObject {
+function listed(object: ObjectDefinition, mayChange: boolean): CosemObject {
+  const { classId, version, obis, attributes, methods, writes = {}, selections = {}, calls = {} } = object;
   return {
     classId,
     version,
     obis,
-    attributes: attributes.map((value, index) => ({
-      id: index + 1,
-      access: value === null ? 'no-access' : 'read-only',
-    })),
-    methods: Array.from({ length: methods }, (_, index) => ({ id: index + 1, access: 'no-access' })),
+    attributes: attributes.map((value, index) => {
+      const id = index + 1;
+      const access =
+        ACCESS_MODES[mayChange && id in writes ? 'writable' : 'fixed'][value === null ? 'hidden' : 'shown'];
+      const selectors = selections[id]?.selectors;
+      return selectors === undefined ? { id, access } : { id, access, selectors };
+    }),
+    methods: Array.from({ length: methods }, (_, index) => {
+      const id = index + 1;
+      return { id, access: mayChange && id in calls ? 'access' : 'no-access' };
+    }),
   };
 }

@@ -1,17 +1,33 @@
 /**
- * Opening an application association at a virtual meter (Green Book 9.3.4, 9.4.2): who may come, with which proof, and
- * what is granted.
+ * Opening an application association at a virtual meter (Green Book 9.3.4, 9.4.2): who may come, with which proof and in
+ * which application context, and what is granted.
  */
 import { sameBytes } from '../../core/bytes.ts';
 import { aareOf, encodeAcse } from '../../dlms/acse/acse.ts';
+import { type ApplicationContext, MECHANISMS } from '../../dlms/acse/names.ts';
 import type { Aarq } from '../../dlms/acse/types.ts';
+import { SYSTEM_TITLE_OCTETS } from '../../dlms/security/gcm.ts';
+import { CHALLENGE_OCTETS, type HlsMechanism } from '../../dlms/security/hls.ts';
+import { securitySuite } from '../../dlms/security/suite.ts';
+import { AUTHENTICATION_LEVELS, type AuthenticationLevel } from '../../dlms/settings.ts';
 import type { Apdu } from '../../dlms/xdlms/apdu.ts';
-import { type Conformance, commonConformance, conformance } from '../../dlms/xdlms/conformance.ts';
-import { DLMS_VERSION, initiateResponseOf } from '../../dlms/xdlms/initiate.ts';
+import {
+  type Conformance,
+  type ConformanceBit,
+  commonConformance,
+  conformance,
+  hasConformance,
+} from '../../dlms/xdlms/conformance.ts';
+import { DLMS_VERSION, type InitiateRequest, initiateResponseOf } from '../../dlms/xdlms/initiate.ts';
 import { confirmedServiceErrorOf } from '../../dlms/xdlms/refusal.ts';
+import { CIPHERING_OVERHEAD, Ciphering, protectedApdu } from './ciphering.ts';
+import { hlsCredentials, type ServerHls, serverChallenge } from './hls-exchange.ts';
+import type { InvocationCounters } from './invocation-counters.ts';
+import type { MeterSecurity } from './meter-security.ts';
+import { counterRefusal } from './refusals.ts';
 
-/** `low`: everyone but the public client needs the password, and the public client sees very little. */
-export type SimulatedAuthentication = 'none' | 'low';
+/** With anything but `none` the public client sees very little, and everyone else needs the password or proof. */
+export type SimulatedAuthentication = AuthenticationLevel;
 
 export interface ClientAccess {
   readonly authentication: SimulatedAuthentication;
@@ -23,13 +39,26 @@ export const PUBLIC_CLIENT = 16;
 const OTHER_CLIENTS: readonly number[] = [1, 17];
 
 /** How a client SAP is treated; null for one that the meter does not know: it gets no answer at all, as in real meters. */
-export function accessOf(client: number, authentication: SimulatedAuthentication): ClientAccess | null {
-  if (client === PUBLIC_CLIENT) return { authentication: 'none', rights: authentication === 'none' ? 'all' : 'public' };
+export function accessOf(
+  client: number,
+  { authentication, security }: { readonly authentication: SimulatedAuthentication; readonly security: MeterSecurity },
+): ClientAccess | null {
+  const isOpen = authentication === 'none' && security.policy === 'none';
+  if (client === PUBLIC_CLIENT) return { authentication: 'none', rights: isOpen ? 'all' : 'public' };
   return OTHER_CLIENTS.includes(client) ? { authentication, rights: 'all' } : null;
 }
 
 /** Services that this meter really has. */
-const OFFERED = conformance(['get', 'block-transfer-with-get-or-read', 'multiple-references']);
+const OFFERED: readonly ConformanceBit[] = [
+  'get',
+  'set',
+  'action',
+  'selective-access',
+  'multiple-references',
+  'block-transfer-with-get-or-read',
+  'block-transfer-with-set-or-write',
+  'block-transfer-with-action',
+];
 /** The smallest PDU in which a block of an answer has room. */
 export const SMALLEST_PDU = 12;
 
@@ -39,30 +68,38 @@ const DIAGNOSTIC = {
   null: 0,
   noReasonGiven: 1,
   contextNotSupported: 2,
+  callingTitleNotRecognised: 3,
   mechanismNotRecognised: 11,
   mechanismRequired: 12,
   authenticationFailure: 13,
+  authenticationRequired: 14,
 } as const;
-/** ServiceError class initiate [6]. */
-const INITIATE_ERROR = {
-  service: 1,
-  errorClass: 6,
-  versionTooLow: 1,
-  incompatibleConformance: 2,
-  pduSizeTooShort: 3,
+const INITIATE_SERVICE = 1;
+/** ServiceError: class and error. */
+const SERVICE_ERROR = {
+  decipheringError: [0, 6],
+  otherInitiateError: [6, 0],
+  versionTooLow: [6, 1],
+  incompatibleConformance: [6, 2],
+  pduSizeTooShort: [6, 3],
 } as const;
 
 /** What an association agreed on. */
 export interface Agreement {
+  readonly context: ApplicationContext;
   readonly conformance: Conformance;
-  /** Octets of an APDU that the meter may send. */
+  /** Octets of an APDU that the meter may send, before it is ciphered. */
   readonly maxSendPdu: number;
   /** Octets of an APDU that the client may send. */
   readonly maxReceivePdu: number;
+  /** null in a plain context. */
+  readonly ciphering: Ciphering | null;
+  /** The exchange that must come first; null without high level security. */
+  readonly hls: ServerHls | null;
 }
 
 export interface Opening {
-  /** The AARE. */
+  /** The AARE, or an exception-response. */
   readonly answer: Uint8Array;
   /** null when it was rejected. */
   readonly agreement: Agreement | null;
@@ -70,61 +107,150 @@ export interface Opening {
 
 export interface OpeningRules {
   readonly access: ClientAccess;
+  /** LLS password or HLS secret. */
   readonly password: Uint8Array;
   /** Octets of the longest APDU that the meter receives or sends. */
   readonly maxPdu: number;
+  readonly security: MeterSecurity;
+  /** Of the global key. */
+  readonly counters: InvocationCounters;
 }
 
 /** Answers an AARQ. */
-export function openAssociation(aarq: Aarq, { access, password, maxPdu }: OpeningRules): Opening {
-  if (aarq.applicationContextName.context !== 'LN') return rejected(DIAGNOSTIC.contextNotSupported);
-  const refusedProof = checkProof(aarq, access, password);
-  if (refusedProof !== null) return rejected(refusedProof);
-  const proposal = aarq.userInformation?.decoded;
-  if (proposal?.apdu !== 'initiateRequest') return rejected(DIAGNOSTIC.noReasonGiven);
-  if (proposal.proposedDlmsVersion < DLMS_VERSION) return initiateError(INITIATE_ERROR.versionTooLow);
-  const granted = commonConformance(proposal.proposedConformance, OFFERED);
-  if (granted.bits.length === 0) return initiateError(INITIATE_ERROR.incompatibleConformance);
-  const clientLimit = proposal.clientMaxReceivePduSize;
-  if (clientLimit !== 0 && clientLimit < SMALLEST_PDU) return initiateError(INITIATE_ERROR.pduSizeTooShort);
+export function openAssociation(aarq: Aarq, rules: OpeningRules): Opening {
+  const context = contextAllowed(aarq, rules);
+  if (context === null) return rejected('LN', DIAGNOSTIC.contextNotSupported);
+  const reject = (diagnostic: number, error?: readonly [number, number]): Opening =>
+    rejected(context, diagnostic, error);
+  const ciphering = cipheringOf(aarq, context, rules);
+  if (ciphering === 'no-title') return reject(DIAGNOSTIC.callingTitleNotRecognised);
+  const refusedProof = checkProof(aarq, rules);
+  if (refusedProof !== null) return reject(refusedProof);
+
+  const sent = aarq.userInformation?.decoded ?? null;
+  if (sent === null) return reject(DIAGNOSTIC.noReasonGiven);
+  const opened = ciphering === null ? { request: sent, reply: (plain: Uint8Array) => plain } : ciphering.open(sent);
+  if ('refused' in opened) {
+    return opened.refused === 'counter'
+      ? { answer: counterRefusal(opened.expected), agreement: null }
+      : reject(DIAGNOSTIC.noReasonGiven, SERVICE_ERROR.decipheringError);
+  }
+  const proposal = opened.request;
+  if (proposal.apdu !== 'initiateRequest') return reject(DIAGNOSTIC.noReasonGiven);
+  const granted = grantedOf(proposal, rules, ciphering);
+  if ('error' in granted) return reject(DIAGNOSTIC.noReasonGiven, granted.error);
+
+  ciphering?.agree(proposal.dedicatedKey, hasConformance(granted.conformance, 'general-protection'));
+  const hls = hlsOf(aarq, rules);
+  const response = protectedApdu(initiateResponseOf(granted.conformance.bits, rules.maxPdu), opened.reply);
   return {
-    answer: encodeAcse(
-      aareOf({
-        context: 'LN',
-        result: 0,
-        diagnostic: DIAGNOSTIC.null,
-        userInformation: initiateResponseOf(granted.bits, maxPdu),
-      }),
-    ),
-    agreement: {
-      conformance: granted,
-      maxSendPdu: clientLimit === 0 ? maxPdu : Math.min(clientLimit, maxPdu),
-      maxReceivePdu: maxPdu,
-    },
+    answer: accepted(context, response, rules.security, hls, ciphering),
+    agreement: { context, ...granted, maxReceivePdu: rules.maxPdu, ciphering, hls },
   };
 }
 
+/** The application context asked for, when this client may have it. */
+function contextAllowed({ applicationContextName: { context } }: Aarq, { access, security }: OpeningRules) {
+  const mayBePlain = security.policy === 'none' || access.rights === 'public';
+  if (context === 'LN' && mayBePlain) return context;
+  if (context === 'LN_WITH_CIPHERING' && security.keys !== null && access.rights === 'all') return context;
+  return null;
+}
+
+function cipheringOf(
+  { callingAPTitle: clientTitle }: Aarq,
+  context: ApplicationContext,
+  { security, counters }: OpeningRules,
+): Ciphering | 'no-title' | null {
+  if (context === 'LN' || security.keys === null) return null;
+  if (clientTitle?.length !== SYSTEM_TITLE_OCTETS) return 'no-title';
+  return new Ciphering({ security, keys: security.keys, counters, clientTitle });
+}
+
+const MECHANISMS_WITH_TITLES: readonly SimulatedAuthentication[] = ['gmac', 'sha256', 'ecdsa'];
+
 /** The diagnostic with which a client's authentication is refused, or null. */
-function checkProof(aarq: Aarq, access: ClientAccess, password: Uint8Array): number | null {
-  const mechanism = aarq.mechanismName?.mechanism ?? (aarq.mechanismName === undefined ? 'NONE' : null);
-  if (access.authentication === 'none') return mechanism === 'NONE' ? null : DIAGNOSTIC.mechanismNotRecognised;
-  if (mechanism === 'NONE') return DIAGNOSTIC.mechanismRequired;
-  if (mechanism !== 'LLS') return DIAGNOSTIC.mechanismNotRecognised;
-  const given = aarq.callingAuthenticationValue?.hex;
-  return given !== undefined && sameBytes(given, password) ? null : DIAGNOSTIC.authenticationFailure;
+function checkProof(aarq: Aarq, { access: { authentication }, password }: OpeningRules): number | null {
+  const given = aarq.mechanismName === undefined ? 'NONE' : aarq.mechanismName.mechanism;
+  if (authentication !== 'none' && given === 'NONE') return DIAGNOSTIC.mechanismRequired;
+  if (given !== MECHANISMS[AUTHENTICATION_LEVELS.indexOf(authentication)]) return DIAGNOSTIC.mechanismNotRecognised;
+  if (authentication === 'none') return null;
+  const value = aarq.callingAuthenticationValue?.hex ?? new Uint8Array(0);
+  if (authentication === 'low') return sameBytes(value, password) ? null : DIAGNOSTIC.authenticationFailure;
+  if (MECHANISMS_WITH_TITLES.includes(authentication) && aarq.callingAPTitle?.length !== SYSTEM_TITLE_OCTETS) {
+    return DIAGNOSTIC.callingTitleNotRecognised;
+  }
+  const { smallest, smallestEcdsa, largest } = CHALLENGE_OCTETS;
+  const fits = value.length >= (authentication === 'ecdsa' ? smallestEcdsa : smallest) && value.length <= largest;
+  return fits ? null : DIAGNOSTIC.authenticationFailure;
 }
 
-function initiateError(error: number): Opening {
-  const { service, errorClass } = INITIATE_ERROR;
-  return rejected(DIAGNOSTIC.noReasonGiven, confirmedServiceErrorOf(service, errorClass, error));
+function grantedOf(
+  proposal: InitiateRequest,
+  { maxPdu, security }: OpeningRules,
+  ciphering: Ciphering | null,
+): Pick<Agreement, 'conformance' | 'maxSendPdu'> | { readonly error: readonly [number, number] } {
+  if (proposal.proposedDlmsVersion < DLMS_VERSION) return { error: SERVICE_ERROR.versionTooLow };
+  const offered: readonly ConformanceBit[] = ciphering === null ? OFFERED : [...OFFERED, 'general-protection'];
+  const granted = commonConformance(proposal.proposedConformance, conformance(offered));
+  if (granted.bits.length === 0) return { error: SERVICE_ERROR.incompatibleConformance };
+  if (proposal.dedicatedKey !== null) {
+    const fits = ciphering !== null && proposal.dedicatedKey.length === securitySuite(security.suite).keyOctets;
+    if (!fits) return { error: SERVICE_ERROR.otherInitiateError };
+  }
+  const clientLimit = proposal.clientMaxReceivePduSize === 0 ? maxPdu : proposal.clientMaxReceivePduSize;
+  const overhead = ciphering === null ? 0 : overheadOf(granted);
+  const maxSendPdu = Math.min(clientLimit, maxPdu) - overhead;
+  if (maxSendPdu < SMALLEST_PDU) return { error: SERVICE_ERROR.pduSizeTooShort };
+  return { conformance: granted, maxSendPdu };
 }
 
-function rejected(diagnostic: number, userInformation?: Apdu): Opening {
+function overheadOf(granted: Conformance): number {
+  return CIPHERING_OVERHEAD[hasConformance(granted, 'general-protection') ? 'general' : 'service'];
+}
+
+/** Called only after `checkProof` has found titles and challenge in order. */
+function hlsOf(aarq: Aarq, { access: { authentication }, password, security }: OpeningRules): ServerHls | null {
+  if (authentication === 'none' || authentication === 'low') return null;
+  const mechanism: HlsMechanism = authentication;
+  return {
+    mechanism,
+    exchange: {
+      clientTitle: aarq.callingAPTitle ?? new Uint8Array(0),
+      serverTitle: security.systemTitle,
+      ctos: aarq.callingAuthenticationValue?.hex ?? new Uint8Array(0),
+      stoc: serverChallenge(mechanism),
+    },
+    credentials: hlsCredentials(mechanism, password, security),
+  };
+}
+
+function accepted(
+  context: ApplicationContext,
+  userInformation: Apdu,
+  { systemTitle }: MeterSecurity,
+  hls: ServerHls | null,
+  ciphering: Ciphering | null,
+): Uint8Array {
+  const namesItself = ciphering !== null || (hls !== null && MECHANISMS_WITH_TITLES.includes(hls.mechanism));
+  return encodeAcse(
+    aareOf({
+      context,
+      result: 0,
+      diagnostic: hls === null ? DIAGNOSTIC.null : DIAGNOSTIC.authenticationRequired,
+      userInformation,
+      ...(namesItself && { systemTitle }),
+      ...(hls !== null && { challenge: { authentication: hls.mechanism, value: hls.exchange.stoc } }),
+    }),
+  );
+}
+
+function rejected(context: ApplicationContext, diagnostic: number, error?: readonly [number, number]): Opening {
   const aare = aareOf({
-    context: 'LN',
+    context,
     result: REJECTED_PERMANENT,
     diagnostic,
-    ...(userInformation !== undefined && { userInformation }),
+    ...(error !== undefined && { userInformation: confirmedServiceErrorOf(INITIATE_SERVICE, ...error) }),
   });
   return { answer: encodeAcse(aare), agreement: null };
 }

@@ -9,8 +9,9 @@ import { encodeApdu } from '../../dlms/xdlms/apdu.ts';
 import { dataAccessResult } from '../../dlms/xdlms/data-access-result.ts';
 import { getResult } from '../../dlms/xdlms/elements.ts';
 import type { AttributeSelection, GetRequest, GetResponse, GetResult } from '../../dlms/xdlms/services.ts';
+import { readAttribute } from './access.ts';
+import { OutgoingBlocks } from './block-transfer.ts';
 import type { ObjectDefinition, ReadContext } from './object-model.ts';
-import { readAttribute } from './objects.ts';
 
 /** A register's value as it stands in an answer. */
 export interface SaidValue {
@@ -29,27 +30,18 @@ export interface GetAnswer {
 /** The answer is longer than the client can receive, and block transfer was not negotiated. */
 export type GetOutcome = GetAnswer | 'pdu-too-long';
 
-const RESULT = {
-  scopeOfAccessViolated: 13,
-  noLongGetInProgress: 16,
-  dataBlockNumberInvalid: 19,
-} as const;
+const TRANSFER = { noLongGetInProgress: 16, dataBlockNumberInvalid: 19 } as const;
 
 /** Octets of a get-response-with-datablock before the length of its raw data: tag, form, id, last, number, choice. */
 const BLOCK_HEADER = 9;
-/** What a length of so many octets can say. */
-const LENGTH_CAPACITIES = [127, 255, 65_535] as const;
 
 interface Transfer {
-  readonly whole: Uint8Array;
+  readonly blocks: OutgoingBlocks;
   readonly said: readonly SaidValue[];
-  offset: number;
-  /** Number of the block sent last. */
-  blockNumber: number;
 }
 
-export interface GetLimits {
-  /** Octets of an APDU that the client can receive; 0 is no limit. */
+export interface ServiceLimits {
+  /** Octets of an APDU that the meter may send. */
   readonly maxSendPdu: number;
   readonly blockTransfer: boolean;
 }
@@ -57,10 +49,10 @@ export interface GetLimits {
 /** GET within one association: keeps the block transfer that is under way. */
 export class GetService {
   private readonly objects: readonly ObjectDefinition[];
-  private readonly limits: GetLimits;
+  private readonly limits: ServiceLimits;
   private transfer: Transfer | null = null;
 
-  constructor(objects: readonly ObjectDefinition[], limits: GetLimits) {
+  constructor(objects: readonly ObjectDefinition[], limits: ServiceLimits) {
     this.objects = objects;
     this.limits = limits;
   }
@@ -83,9 +75,6 @@ export class GetService {
   }
 
   private read(selection: AttributeSelection, context: ReadContext, said: SaidValue[]): GetResult {
-    if (selection.accessSelection !== null) {
-      return { dataAccessResult: dataAccessResult(RESULT.scopeOfAccessViolated) };
-    }
     const result = readAttribute(this.objects, selection, context);
     if ('refused' in result) return { dataAccessResult: dataAccessResult(result.refused) };
     if (result.said !== null) {
@@ -98,17 +87,17 @@ export class GetService {
   /** The response itself when it fits, else its first block; `contents` gives what the blocks carry. */
   private fitting(response: GetResponse, said: readonly SaidValue[], contents: () => Uint8Array): GetOutcome {
     const { maxSendPdu, blockTransfer } = this.limits;
-    if (maxSendPdu === 0 || encodeApdu(response).length <= maxSendPdu) return { response, said };
+    if (encodeApdu(response).length <= maxSendPdu) return { response, said };
     if (!blockTransfer) return 'pdu-too-long';
-    this.transfer = { whole: contents(), said, offset: 0, blockNumber: 0 };
+    this.transfer = { blocks: new OutgoingBlocks(contents(), maxSendPdu, BLOCK_HEADER), said };
     return this.nextBlock(this.transfer, response.invokeIdAndPriority);
   }
 
   private next({ blockNumber, invokeIdAndPriority }: Extract<GetRequest, { type: 'next' }>): GetAnswer {
     const { transfer } = this;
-    if (transfer !== null && blockNumber === transfer.blockNumber) return this.nextBlock(transfer, invokeIdAndPriority);
+    if (transfer !== null && blockNumber === transfer.blocks.blockNumber) return this.nextBlock(transfer, invokeIdAndPriority);
     this.transfer = null;
-    const code = transfer === null ? RESULT.noLongGetInProgress : RESULT.dataBlockNumberInvalid;
+    const code = transfer === null ? TRANSFER.noLongGetInProgress : TRANSFER.dataBlockNumberInvalid;
     return {
       response: {
         apdu: 'get-response',
@@ -123,30 +112,13 @@ export class GetService {
   }
 
   private nextBlock(transfer: Transfer, invokeIdAndPriority: GetRequest['invokeIdAndPriority']): GetAnswer {
-    const { whole, offset, said } = transfer;
-    const end = offset + blockCapacity(this.limits.maxSendPdu);
-    const lastBlock = end >= whole.length;
-    transfer.offset = end;
-    transfer.blockNumber += 1;
-    if (lastBlock) this.transfer = null;
+    const block = transfer.blocks.next();
+    if (block.lastBlock) this.transfer = null;
     return {
-      response: {
-        apdu: 'get-response',
-        type: 'with-datablock',
-        invokeIdAndPriority,
-        lastBlock,
-        blockNumber: transfer.blockNumber,
-        rawData: whole.subarray(offset, end),
-      },
-      said: lastBlock ? said : [],
+      response: { apdu: 'get-response', type: 'with-datablock', invokeIdAndPriority, ...block },
+      said: block.lastBlock ? transfer.said : [],
     };
   }
-}
-
-/** The most octets of raw data that a block of at most `maxPdu` octets holds; at least one. */
-function blockCapacity(maxPdu: number): number {
-  const candidates = LENGTH_CAPACITIES.map((capacity, index) => Math.min(capacity, maxPdu - BLOCK_HEADER - index - 1));
-  return Math.max(1, ...candidates);
 }
 
 /** SEQUENCE OF Get-Data-Result: what the blocks of a list's answer carry. */

@@ -160,17 +160,22 @@ export function householdAt(household: Household, at: number): HouseholdValues {
   };
 }
 
-/** The largest mean import power of a whole quarter of an hour since midnight UTC, and when that quarter ended. */
-export function maximumDemandAt(household: Household, at: number): Demand {
+/**
+ * The largest mean import power of a whole quarter of an hour since midnight UTC, and when that quarter ended; quarters
+ * that began before `since` (milliseconds UTC) do not count.
+ */
+export function maximumDemandAt(household: Household, at: number, since = -Infinity): Demand {
   const { day, second } = dayAndSecond(at);
-  let best: Demand = { power: 0, capturedAt: day * DAY_MS };
+  const begin = day * DAY_MS;
+  let best: Demand = { power: 0, capturedAt: Math.max(begin, since) };
   for (let end = DEMAND_SECONDS; end <= second; end += DEMAND_SECONDS) {
+    if (begin + (end - DEMAND_SECONDS) * 1000 < since) continue;
     const work = household.phases.reduce(
       (sum, { active }) => sum + forwardWork(active, end) - forwardWork(active, end - DEMAND_SECONDS),
       0,
     );
     const power = work / DEMAND_SECONDS;
-    if (power > best.power) best = { power, capturedAt: day * DAY_MS + end * 1000 };
+    if (power > best.power) best = { power, capturedAt: begin + end * 1000 };
   }
   return best;
 }

@@ -3,11 +3,15 @@
  * that gives its value in a context. A definition is shared by all meters; what differs comes with the context.
  */
 import { decimal, decimalText } from '../../core/decimal.ts';
+import type { ApplicationContext, Mechanism } from '../../dlms/acse/names.ts';
 import type { Data } from '../../dlms/axdr/data.ts';
 import { cosemDateTimeOf, dateTimeBytes } from '../../dlms/axdr/date-time.ts';
 import { obisBytes } from '../../dlms/axdr/obis.ts';
 import { scalerUnitData } from '../../dlms/cosem/scaler-unit.ts';
+import type { AccessSelection } from '../../dlms/xdlms/services.ts';
 import type { Demand, HouseholdValues } from './household.ts';
+import type { MeterSecurity } from './meter-security.ts';
+import type { MeterEvent, MeterState } from './meter-state.ts';
 
 /** Who a meter is. */
 export interface MeterIdentity {
@@ -22,14 +26,18 @@ export interface MeterIdentity {
 /** The application association in which an attribute is read. */
 export interface AssociationView {
   readonly client: number;
-  /** Authentication mechanism id: 0 none, 1 low. */
-  readonly mechanism: 0 | 1;
+  readonly context: ApplicationContext;
+  readonly mechanism: Mechanism;
+  /** System title that the client gave; empty without one. */
+  readonly clientTitle: Uint8Array;
   /** 24 bits, text of 0 and 1. */
   readonly conformance: string;
   readonly maxReceivePdu: number;
   readonly maxSendPdu: number;
   /** What this client may see. */
   readonly objects: readonly ObjectDefinition[];
+  /** Whether it may write and call as well. */
+  readonly mayChange: boolean;
 }
 
 /** Everything that an attribute's value may depend on; all of one request is answered from one moment. */
@@ -43,10 +51,61 @@ export interface ReadContext {
   readonly association: AssociationView;
   /** The logical devices behind the same address, this one included. */
   readonly logicalDevices: readonly MeterIdentity[];
+  readonly state: MeterState;
+  readonly security: MeterSecurity;
+  /** The last invocation counter taken of a client. */
+  readonly invocationCounter: () => number;
+  /** All that happened until now, oldest first. */
+  readonly events: () => readonly MeterEvent[];
+  readonly profiles: ProfileOptions;
+  /** The same meter at another moment, milliseconds UTC: what a profile captured then. */
+  readonly when: (at: number) => ReadContext;
+}
+
+/** How profiles come out. */
+export interface ProfileOptions {
+  /** null-data in place of a clock that is one capture period on, and of values as in the row before. */
+  readonly compressed: boolean;
+  readonly order: 'fifo' | 'lifo';
 }
 
 /** The value of an attribute, or null: it is there, but nobody may read it. */
 export type AttributeValue = ((context: ReadContext) => Data) | null;
+
+/** Result codes of reading, writing and calling (Data-Access-Result and Action-Result, Green Book 9.5). */
+export const RESULT = {
+  success: 0,
+  readWriteDenied: 3,
+  objectUndefined: 4,
+  objectClassInconsistent: 9,
+  typeUnmatched: 12,
+  scopeOfAccessViolated: 13,
+  otherReason: 250,
+} as const;
+export type ResultCode = (typeof RESULT)[keyof typeof RESULT];
+
+/** Takes a value, or tells why not. */
+export type AttributeWrite = (context: ReadContext, value: Data) => ResultCode;
+
+/** Selective access: which selectors there are, and what they give. */
+export interface AttributeSelectors {
+  readonly selectors: readonly number[];
+  readonly select: (context: ReadContext, selection: AccessSelection) => Data | { readonly refused: ResultCode };
+}
+
+export interface MethodOutcome {
+  readonly result: ResultCode;
+  readonly returned: Data | null;
+}
+
+/** Parameters are null when the request has none. */
+export type Method = (context: ReadContext, parameters: Data | null) => MethodOutcome;
+
+export const DONE: MethodOutcome = { result: RESULT.success, returned: null };
+
+export function refused(result: ResultCode): MethodOutcome {
+  return { result, returned: null };
+}
 
 export interface ObjectDefinition {
   readonly classId: number;
@@ -54,8 +113,14 @@ export interface ObjectDefinition {
   readonly obis: string;
   /** Attribute 1 first. */
   readonly attributes: readonly AttributeValue[];
-  /** How many methods the class has; none of them may be called. */
+  /** Attributes that may be written, by number. */
+  readonly writes?: Readonly<Record<number, AttributeWrite>>;
+  /** Attributes with selective access, by number. */
+  readonly selections?: Readonly<Record<number, AttributeSelectors>>;
+  /** How many methods the class has. */
   readonly methods: number;
+  /** Those that may be called, by number. */
+  readonly calls?: Readonly<Record<number, Method>>;
   /** Also seen by the public client when the others need a password. */
   readonly isPublic: boolean;
   /** Power of ten of attribute 2; null where it is no register. */
@@ -97,20 +162,15 @@ export function dataObject(
   };
 }
 
-/** Class 3, Register. Counters are cut off to whole steps, other quantities rounded. */
-export function register(
-  obis: string,
-  format: RegisterFormat,
-  quantity: Quantity,
-  rounding: 'floor' | 'round' = 'round',
-): ObjectDefinition {
+/** Class 3, Register: a quantity of the moment. It cannot be reset: the next measurement would undo it. */
+export function register(obis: string, format: RegisterFormat, quantity: Quantity): ObjectDefinition {
   return {
     classId: 3,
     version: 0,
     obis,
     attributes: [
       logicalName(obis),
-      (context) => rawValue(format, quantity(context), rounding),
+      (context) => rawData(format, steps(format, quantity(context), 'round')),
       () => scalerUnitData(format),
     ],
     methods: 1,
@@ -119,7 +179,29 @@ export function register(
   };
 }
 
-/** Class 4, Extended register: with a status and the moment at which its value was captured. */
+/** Class 3, Register that counts, cut off to whole steps; method reset lets it begin from zero. */
+export function counter(obis: string, format: RegisterFormat, quantity: Quantity): ObjectDefinition {
+  const counted = (context: ReadContext): bigint => steps(format, quantity(context), 'floor');
+  return {
+    ...register(obis, format, quantity),
+    attributes: [
+      logicalName(obis),
+      (context) => {
+        const from = context.state.resetBefore(obis, context.at)?.counted ?? 0n;
+        return rawData(format, counted(context) - from);
+      },
+      () => scalerUnitData(format),
+    ],
+    calls: {
+      1: (context) => {
+        context.state.reset(obis, context.at, counted(context));
+        return DONE;
+      },
+    },
+  };
+}
+
+/** Class 4, Extended register: with a status and the moment at which its value was captured. Reset begins a new search. */
 export function extendedRegister(
   obis: string,
   format: RegisterFormat,
@@ -131,11 +213,17 @@ export function extendedRegister(
     classId: 4,
     attributes: [
       logicalName(obis),
-      (context) => rawValue(format, quantity(context), 'round'),
+      (context) => rawData(format, steps(format, quantity(context), 'round')),
       () => scalerUnitData(format),
       () => ({ type: 'unsigned', value: 0 }),
       (context) => dateTimeData(capturedAt(context)),
     ],
+    calls: {
+      1: ({ state, at }) => {
+        state.reset(obis, at, 0n);
+        return DONE;
+      },
+    },
   };
 }
 
@@ -161,10 +249,11 @@ export function scaledText(data: Data, scaler: number): string | null {
   return decimalText(decimal(value, scaler));
 }
 
-function rawValue({ type, scaler }: RegisterFormat, quantity: number | bigint, rounding: 'floor' | 'round'): Data {
-  if (typeof quantity === 'bigint') {
-    return type === 'long64-unsigned' ? { type, value: quantity } : { type, value: Number(quantity) };
-  }
-  const steps = Math[rounding](quantity * 10 ** -scaler);
-  return type === 'long64-unsigned' ? { type, value: BigInt(steps) } : { type, value: steps };
+/** A quantity in steps of the register's scaler. */
+function steps({ scaler }: RegisterFormat, quantity: number | bigint, rounding: 'floor' | 'round'): bigint {
+  return typeof quantity === 'bigint' ? quantity : BigInt(Math[rounding](quantity * 10 ** -scaler));
+}
+
+function rawData({ type }: RegisterFormat, raw: bigint): Data {
+  return type === 'long64-unsigned' ? { type, value: raw } : { type, value: Number(raw) };
 }

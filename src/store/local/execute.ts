@@ -1,10 +1,14 @@
 /** Carries out one request of the writer; the caller holds the transaction. */
 import BetterSqlite3 from 'better-sqlite3';
 import { BridgeError } from '../../core/errors.ts';
+import { createCounters } from './counters.ts';
 import type { CommitRequest, WriterRequest } from './requests.ts';
 import type { Totals } from './status.ts';
 
-/** Returns the ids of the outbox rows that were made. Throws NOT_FOUND when a connection is gone, or a SqliteError. */
+/**
+ * Returns the ids of the outbox rows that a commit made, the first counter of a reservation, and nothing for the others.
+ * Throws NOT_FOUND when a connection is gone, COUNTER_EXHAUSTED, or a SqliteError.
+ */
 export type Execute = (request: WriterRequest) => readonly number[];
 
 export function createExecute(sql: BetterSqlite3.Database): Execute {
@@ -26,6 +30,8 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
     `INSERT INTO counter (name, value) VALUES (?, ?)
      ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`,
   );
+
+  const counters = createCounters(sql);
 
   const count = (totals: Partial<Totals>): void => {
     for (const [name, value] of Object.entries(totals)) addToCounter.run(name, value);
@@ -62,6 +68,11 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
         return [];
       case 'status':
         for (const { subject, json } of request.entries) saveStatus.run(subject, json, request.updatedAt);
+        return [];
+      case 'reserve-counters':
+        return [counters.reserve(request.keyId, request.count)];
+      case 'raise-counter':
+        counters.raise(request.keyId, request.atLeast);
         return [];
     }
   };

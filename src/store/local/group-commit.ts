@@ -9,7 +9,7 @@ import { errorOf, type WriterBackend, type WriterReply, type WriterRequest } fro
 const LARGEST_GROUP = 1000;
 
 export interface GroupCommit {
-  /** Resolves with the ids of outbox rows made, after the commit. Rejects with the request's own or the group's error. */
+  /** Resolves with the result of `Execute`, after the commit. Rejects with the request's own or the group's error. */
   submit(request: WriterRequest): Promise<readonly number[]>;
   /** Carries out what was submitted, then closes the backend. */
   close(): Promise<void>;
@@ -17,7 +17,7 @@ export interface GroupCommit {
 
 interface Waiting {
   readonly request: WriterRequest;
-  resolve(rowIds: readonly number[]): void;
+  resolve(result: readonly number[]): void;
   reject(error: unknown): void;
 }
 
@@ -65,6 +65,6 @@ export function createGroupCommit(backend: WriterBackend): GroupCommit {
 function settle({ resolve, reject }: Waiting, reply: WriterReply | undefined): void {
   if (reply === undefined)
     reject(new BridgeError('INTERNAL', 'the writer left a request unanswered', { layer: 'store' }));
-  else if (reply.ok) resolve(reply.rowIds);
+  else if (reply.ok) resolve(reply.result);
   else reject(errorOf(reply.failure));
 }

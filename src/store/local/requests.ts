@@ -32,13 +32,32 @@ export interface StatusRequest {
   readonly updatedAt: number;
 }
 
-export type WriterRequest = CommitRequest | AcknowledgeRequest | QuarantineRequest | StatusRequest;
+export interface ReserveCountersRequest {
+  readonly kind: 'reserve-counters';
+  readonly keyId: Uint8Array;
+  readonly count: number;
+}
+
+export interface RaiseCounterRequest {
+  readonly kind: 'raise-counter';
+  readonly keyId: Uint8Array;
+  readonly atLeast: number;
+}
+
+export type WriterRequest =
+  | CommitRequest
+  | AcknowledgeRequest
+  | QuarantineRequest
+  | StatusRequest
+  | ReserveCountersRequest
+  | RaiseCounterRequest;
 
 /** A BridgeError taken apart: classes do not survive the way between threads. */
 export type Failure = ErrorReport & Pick<BridgeError, 'facts'>;
 
 export type WriterReply =
-  | { readonly ok: true; readonly rowIds: readonly number[] }
+  /** `result`: as `Execute` returns it. */
+  | { readonly ok: true; readonly result: readonly number[] }
   | { readonly ok: false; readonly failure: Failure };
 
 /** Whatever carries groups of requests out: a thread of its own, or this one. One group at a time. */

@@ -61,6 +61,13 @@ export interface Writer {
   /** Sets rows aside with the reason; they are kept, and not pending any more. */
   quarantine(rowIds: readonly number[], reason: string): Promise<void>;
   saveStatus(entries: readonly StatusEntry[]): Promise<void>;
+  /**
+   * Takes `count` invocation counters of a key (`counterKeyId`) and returns the first; none of them is ever given again.
+   * When it rejects, those that it may have taken are lost, not given. Rejects with COUNTER_EXHAUSTED too.
+   */
+  reserveCounters(keyId: Uint8Array, count: number): Promise<number>;
+  /** The next counter of the key is at least this, 0 to 2^32; never lowers. Rejects with INVALID_VALUE too. */
+  raiseCounter(keyId: Uint8Array, atLeast: number): Promise<void>;
   /** Finishes what was asked for, then closes; later calls reject with STOPPING. */
   close(): Promise<void>;
 }

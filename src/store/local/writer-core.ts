@@ -54,7 +54,7 @@ export function openWriterCore(path: string, options: WriterCoreOptions): Writer
 
   function attempt(request: WriterRequest): WriterReply {
     try {
-      return { ok: true, rowIds: single(request) };
+      return { ok: true, result: single(request) };
     } catch (thrown) {
       const error = storeError(thrown, database.path);
       // SQLite may have rolled the whole transaction back by itself.

@@ -1,4 +1,5 @@
 /** The daemon's writer as its users see it: promises that stand for what is on the disk. */
+import { fail } from '../../core/errors.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { type Logger, silentLogger } from '../../runtime/logger.ts';
 import { COMMAND_BUSY_MS, DAEMON_BUSY_MS } from '../database.ts';
@@ -52,6 +53,13 @@ export function writerOn(backend: WriterBackend, clock: Clock): Writer {
     },
     async saveStatus(entries) {
       if (entries.length > 0) await submit({ kind: 'status', entries, updatedAt: clock.now() });
+    },
+    async reserveCounters(keyId, count) {
+      const [first] = await submit({ kind: 'reserve-counters', keyId, count });
+      return first ?? fail('INTERNAL', 'the writer reserved no counters', { layer: 'store' });
+    },
+    async raiseCounter(keyId, atLeast) {
+      await submit({ kind: 'raise-counter', keyId, atLeast });
     },
     close,
   };

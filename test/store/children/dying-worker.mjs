@@ -16,7 +16,7 @@ if (workerData.path === 'refuse') {
     const words = message.requests.map((request) => request.reason);
     if (words.includes('exit')) process.exit(1);
     if (words.includes('throw')) throw new Error('out of my depth');
-    parentPort.postMessage({ kind: 'applied', replies: message.requests.map(() => ({ ok: true, rowIds: [] })) });
+    parentPort.postMessage({ kind: 'applied', replies: message.requests.map(() => ({ ok: true, result: [] })) });
   });
   parentPort.postMessage({ kind: 'ready' });
 }

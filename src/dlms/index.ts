@@ -1,0 +1,51 @@
+/**
+ * `dlms-multi-meter/dlms`: a DLMS/COSEM client stack without I/O. Octets and time-outs go in, octets and values come
+ * out; whoever owns the socket, the port and the clock carries them. See docs/dlms.md.
+ */
+
+export { type Decimal, decimalText } from '../core/decimal.ts';
+export { BridgeError, type ErrorCode, type ErrorReport } from '../core/errors.ts';
+export { decodeAcse, encodeAcse } from './acse/acse.ts';
+export type { AcseApdu } from './acse/types.ts';
+export {
+  AssociationClient,
+  type AssociationEvent,
+  type AssociationOptions,
+  type AssociationState,
+  type AssociationStep,
+} from './association.ts';
+export { type Data, dataBytes, parseData } from './axdr/data.ts';
+export {
+  type CosemDateTime,
+  cosemDateTimeOf,
+  dateTimeBytes,
+  dateTimeOf,
+  isoText,
+  parseDateTime,
+  utcOf,
+} from './axdr/date-time.ts';
+export { obisBytes, obisText, parseObis } from './axdr/obis.ts';
+export { CLASSES, className } from './cosem/classes.ts';
+export { type CosemValue, valueOf } from './cosem/data-value.ts';
+export { type CosemObject, decodeObjectList } from './cosem/object-list.ts';
+export { parseScalerUnit, type ScalerUnit } from './cosem/scaler-unit.ts';
+export { unitSymbol } from './cosem/units.ts';
+export { decodeBatch } from './decode/batch.ts';
+export { decodeBytes } from './decode/bytes.ts';
+export { ActionExchange, type MethodCall } from './exchange/action-exchange.ts';
+export type { ServiceExchange } from './exchange/exchange.ts';
+export { GetExchange } from './exchange/get-exchange.ts';
+export { type AttributeValue, SetExchange } from './exchange/set-exchange.ts';
+export { HdlcClientLink } from './hdlc/client-link.ts';
+export type { ClientLink, Discarded, LinkEvent, LinkOutput } from './link.ts';
+export {
+  type AuthenticationLevel,
+  DEFAULT_METER_SETTINGS,
+  type MeterSecrets,
+  type MeterSettings,
+  NO_SECRETS,
+} from './settings.ts';
+export { decodeWrapper, encodeWrapper, WrapperClientLink } from './wrapper.ts';
+export { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
+export { type ConformanceBit, conformance } from './xdlms/conformance.ts';
+export type { ActionOutcome, AttributeReference, GetResult, MethodReference } from './xdlms/services.ts';

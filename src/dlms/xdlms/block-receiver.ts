@@ -1,0 +1,106 @@
+/**
+ * The receiving side of general block transfer (Green Book 9.3.5, 9.4.6.13). Blocks are numbered from 1. The sender streams
+ * a window of them and then waits: the last of a window has the streaming bit clear. The answer acknowledges the last block
+ * up to which all are here. After a loss it names the block before the gap and a window as large as the gap; blocks behind
+ * the gap are kept, so that a sender may send only what is missing, or everything from there on.
+ *
+ * A sender with window 0 cannot take acknowledgements: pushes are streamed so, and what is lost then stays lost.
+ */
+import { concat } from '../../core/bytes.ts';
+import type { GeneralBlockTransfer } from './block-transfer.ts';
+
+/** What to tell the sender. */
+export interface BlockAcknowledgement {
+  /** The last block up to which all are here. */
+  readonly blockNumberAck: number;
+  /** How many blocks it may send now. */
+  readonly window: number;
+}
+
+export type BlockOutcome =
+  /** New and in sequence. */
+  | { readonly kind: 'block' }
+  /** All blocks are here. */
+  | { readonly kind: 'whole'; readonly octets: Uint8Array }
+  /** Here already; its content is not looked at again. */
+  | { readonly kind: 'duplicate' }
+  /** Blocks before this one are missing. `final`: nobody can be asked for them. */
+  | { readonly kind: 'lost'; readonly missing: number; readonly final: boolean }
+  | { readonly kind: 'too-long' };
+
+export interface ReceivedBlock {
+  readonly outcome: BlockOutcome;
+  /** The sender waits for this; null while it streams on, when all is here, and when it takes no acknowledgement. */
+  readonly acknowledge: BlockAcknowledgement | null;
+}
+
+const FIRST = 1;
+/** The largest window: no block farther ahead can be in flight. */
+const FARTHEST = 63;
+
+export interface BlockReceiverSettings {
+  /** Octets of the longest APDU that is taken. */
+  readonly limit: number;
+  /** Blocks that we can take in a row, 1 to 63. */
+  readonly window: number;
+}
+
+/** Joins the blocks of one APDU. */
+export class BlockReceiver {
+  private readonly settings: BlockReceiverSettings;
+  private readonly parts: Uint8Array[] = [];
+  private readonly ahead = new Map<number, Uint8Array>();
+  private size = 0;
+  private first = FIRST;
+  private last: number | null = null;
+  private highest = 0;
+
+  constructor(settings: BlockReceiverSettings) {
+    this.settings = settings;
+  }
+
+  /** Whether blocks are here, but not all. */
+  get began(): boolean {
+    return this.parts.length > 0 || this.ahead.size > 0;
+  }
+
+  private get expected(): number {
+    return this.first + this.parts.length;
+  }
+
+  accept(block: GeneralBlockTransfer): ReceivedBlock {
+    const outcome = this.outcomeOf(block);
+    const settled = outcome.kind === 'whole' || outcome.kind === 'too-long';
+    const awaits = !settled && block.window > 0 && !block.streaming;
+    return { outcome, acknowledge: awaits ? this.acknowledgement() : null };
+  }
+
+  /** What stands now; to be sent also when nothing came for a while, for the last block of a window may be the lost one. */
+  acknowledgement(): BlockAcknowledgement {
+    const nearest = Math.min(...this.ahead.keys());
+    const gap = Number.isFinite(nearest) ? nearest - this.expected : this.settings.window;
+    return { blockNumberAck: this.expected - 1, window: Math.min(gap, this.settings.window) };
+  }
+
+  private outcomeOf({ blockNumber, blockData, lastBlock, window }: GeneralBlockTransfer): BlockOutcome {
+    // Some meters count from 0.
+    if (!this.began && blockNumber === 0) this.first = 0;
+    const distance = blockNumber - this.expected;
+    if (distance < 0 || this.ahead.has(blockNumber)) return { kind: 'duplicate' };
+    if (distance > FARTHEST) return { kind: 'lost', missing: this.expected, final: window === 0 };
+    if (this.size + blockData.length > this.settings.limit) return { kind: 'too-long' };
+    this.size += blockData.length;
+    // A block that fills a gap may carry the bit as the last of what was asked for.
+    if (lastBlock && blockNumber > this.highest) this.last = blockNumber;
+    this.highest = Math.max(this.highest, blockNumber);
+    this.ahead.set(blockNumber, blockData.slice());
+    if (distance > 0) return { kind: 'lost', missing: this.expected, final: window === 0 };
+    for (let part = this.ahead.get(this.expected); part !== undefined; part = this.ahead.get(this.expected)) {
+      this.ahead.delete(this.expected);
+      this.parts.push(part);
+    }
+    return this.last !== null && this.expected > this.last
+      ? { kind: 'whole', octets: concat(this.parts) }
+      : { kind: 'block' };
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The server end of ciphering in one association (Green Book 9.2.7.2): requests are opened, policy and counters watched,
+ * and an answer goes out under the same kind of key and in the same wrapping as its request came.
+ */
+
+import { sameBytes } from '../../core/bytes.ts';
+import { BridgeError } from '../../core/errors.ts';
+import {
+  decodeOpened,
+  type GloDedApdu,
+  isGloDed,
+  protectApdu,
+  unprotectApdu,
+  type Wrapping,
+} from '../../dlms/security/apdu-protection.ts';
+import { type SecurityPolicy, satisfiesPolicy, securityControlFor } from '../../dlms/security/suite.ts';
+import { type Apdu, decodeApdu, encodeApdu } from '../../dlms/xdlms/apdu.ts';
+import { InvocationCounters } from './invocation-counters.ts';
+import type { MeterSecurity } from './meter-security.ts';
+
+/** Tag, three octets of length, security control and counter, authentication tag; with general wrapping the system title. */
+export const CIPHERING_OVERHEAD = { service: 1 + 3 + 5 + 12, general: 1 + 9 + 3 + 5 + 12 } as const;
+
+export type OpenedRequest =
+  /** `reply` protects an answer as the request was. */
+  | { readonly request: Apdu; readonly reply: (answer: Uint8Array) => Uint8Array }
+  | {
+      readonly refused: 'deciphering' | 'policy' | 'not-negotiated';
+    }
+  /** The counter did not rise. */
+  | { readonly refused: 'counter'; readonly expected: number };
+
+export interface CipheringOptions {
+  readonly security: MeterSecurity;
+  readonly keys: NonNullable<MeterSecurity['keys']>;
+  /** Of the global key: shared by all associations of the meter. */
+  readonly counters: InvocationCounters;
+  readonly clientTitle: Uint8Array;
+}
+
+export class Ciphering {
+  private readonly options: CipheringOptions;
+  private readonly dedicatedCounters = new InvocationCounters();
+  private dedicatedKey: Uint8Array | null = null;
+  private general = false;
+
+  constructor(options: CipheringOptions) {
+    this.options = options;
+  }
+
+  /** What the initiateRequest brought: a key for this association alone, and whether general protection may be used. */
+  agree(dedicatedKey: Uint8Array | null, general: boolean): void {
+    this.dedicatedKey = dedicatedKey;
+    this.general = general;
+  }
+
+  /** Opens a request, or user-information of an AARQ or RLRQ. Throws what `decodeApdu` does for what is no APDU inside. */
+  open(apdu: Apdu): OpenedRequest {
+    const { policy } = this.options.security;
+    if (!isGloDed(apdu)) {
+      return policy === 'none' ? { request: apdu, reply: (answer) => answer } : { refused: 'policy' };
+    }
+    if (apdu.apdu.startsWith('general-') && !this.general) return { refused: 'not-negotiated' };
+    if (!satisfiesPolicy(apdu.securityControl, policy)) return { refused: 'policy' };
+    const request = this.deciphered(apdu);
+    if (request === null) return { refused: 'deciphering' };
+    const counters = isDedicated(apdu) ? this.dedicatedCounters : this.options.counters;
+    if (!counters.accept(apdu.invocationCounter)) return { refused: 'counter', expected: counters.expected };
+    return { request, reply: (answer) => this.protect(answer, wrappingOf(apdu), protectionOf(apdu)) };
+  }
+
+  private deciphered(apdu: GloDedApdu): Apdu | null {
+    const { security, keys, clientTitle } = this.options;
+    if (apdu.securityControl.suite !== security.suite || apdu.securityControl.keySet !== 'unicast') return null;
+    try {
+      const opened = unprotectApdu(apdu, {
+        unicast: keys.encryption,
+        broadcast: null,
+        dedicated: this.dedicatedKey,
+        authentication: keys.authentication,
+        systemTitle: clientTitle,
+      });
+      return sameBytes(opened.systemTitle, clientTitle) ? decodeOpened(opened) : null;
+    } catch (error) {
+      // Whatever is wrong inside: a meter says no more than that it cannot decipher it.
+      if (error instanceof BridgeError && error.code !== 'INTERNAL') return null;
+      throw error;
+    }
+  }
+
+  private protect(plain: Uint8Array, wrapping: Wrapping, protection: Exclude<SecurityPolicy, 'none'>): Uint8Array {
+    const { security, keys } = this.options;
+    const dedicated = wrapping === 'ded' || wrapping === 'general-ded';
+    return protectApdu(plain, wrapping, {
+      securityControl: securityControlFor(security.suite, protection),
+      invocationCounter: (dedicated ? this.dedicatedCounters : this.options.counters).take(),
+      encryptionKey: dedicated ? this.dedicatedKey : keys.encryption,
+      authenticationKey: keys.authentication,
+      systemTitle: security.systemTitle,
+    });
+  }
+}
+
+/** An answer as an APDU again, for user-information. */
+export function protectedApdu(answer: Apdu, reply: (answer: Uint8Array) => Uint8Array): Apdu {
+  return decodeApdu(reply(encodeApdu(answer)));
+}
+
+function isDedicated({ apdu }: GloDedApdu): boolean {
+  return apdu.startsWith('ded-') || apdu === 'general-ded-ciphering';
+}
+
+function wrappingOf(apdu: GloDedApdu): Wrapping {
+  if (apdu.apdu === 'general-glo-ciphering') return 'general-glo';
+  if (apdu.apdu === 'general-ded-ciphering') return 'general-ded';
+  return isDedicated(apdu) ? 'ded' : 'glo';
+}
+
+function protectionOf({ securityControl: { authenticated, encrypted } }: GloDedApdu): Exclude<SecurityPolicy, 'none'> {
+  if (!encrypted) return 'authenticated';
+  return authenticated ? 'both' : 'encrypted';
+}

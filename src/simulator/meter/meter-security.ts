@@ -1,0 +1,107 @@
+/** What protects a virtual meter: authentication, keys, security policy; from options to a value that is consistent. */
+import { fromHex } from '../../core/bytes.ts';
+import { fail } from '../../core/errors.ts';
+import { CURVES } from '../../dlms/security/elliptic-curve.ts';
+import { SYSTEM_TITLE_OCTETS } from '../../dlms/security/gcm.ts';
+import { type SecurityPolicy, type SuiteId, securitySuite } from '../../dlms/security/suite.ts';
+import type { AuthenticationLevel } from '../../dlms/settings.ts';
+
+export interface SecurityOptions {
+  /** What every APDU must have, after the association stands; anything but none wants the ciphered context. Default none. */
+  readonly security?: SecurityPolicy;
+  /** Default 0. */
+  readonly suite?: SuiteId;
+  /** Global unicast encryption key; default `defaultKeys(suite)` where one is needed. */
+  readonly blockCipherKey?: Uint8Array;
+  /** Default as above. */
+  readonly authenticationKey?: Uint8Array;
+  /** 16 hex digits; by default each meter has one that follows from its serial number. */
+  readonly systemTitle?: string;
+  /** The meter's private key for HLS with ECDSA, on the curve of the suite. */
+  readonly signingKey?: Uint8Array;
+  /** The client's public key for HLS with ECDSA. */
+  readonly clientPublicKey?: Uint8Array;
+  /** The last counter that the meter took of a client, for a meter that was talked to before; by default none. */
+  readonly invocationCounter?: number;
+}
+
+export interface MeterSecurity {
+  readonly policy: SecurityPolicy;
+  readonly suite: SuiteId;
+  readonly systemTitle: Uint8Array;
+  /** null: the meter knows no ciphering. */
+  readonly keys: { readonly encryption: Uint8Array; readonly authentication: Uint8Array } | null;
+  /** For HLS with ECDSA. */
+  readonly signatures: { readonly privateKey: Uint8Array; readonly clientPublicKey: Uint8Array } | null;
+}
+
+/** The keys of meters for which none were given: 00 01 02 ... and D0 D1 D2 ..., as the examples of the standard have them. */
+export function defaultKeys(suite: SuiteId): {
+  readonly blockCipherKey: Uint8Array;
+  readonly authenticationKey: Uint8Array;
+} {
+  const { keyOctets } = securitySuite(suite);
+  const countedFrom = (first: number): Uint8Array =>
+    Uint8Array.from({ length: keyOctets }, (_, index) => first + index);
+  return { blockCipherKey: countedFrom(0x00), authenticationKey: countedFrom(0xd0) };
+}
+
+/** A manufacturer's FLAG id and a serial number of eight digits. */
+export function systemTitleOf(serialNumber: string): Uint8Array {
+  return Uint8Array.from([...Buffer.from('SIM', 'latin1'), ...fromHex(serialNumber.padStart(10, '0'))]);
+}
+
+/** Throws INVALID_VALUE for options that do not fit one another. */
+export function meterSecurityOf(
+  options: SecurityOptions,
+  authentication: AuthenticationLevel,
+  serialNumber: string,
+): MeterSecurity {
+  const { security: policy = 'none', suite = 0, systemTitle } = options;
+  const wantsKeys =
+    policy !== 'none' ||
+    authentication === 'gmac' ||
+    options.blockCipherKey !== undefined ||
+    options.authenticationKey !== undefined;
+  return {
+    policy,
+    suite,
+    systemTitle: systemTitle === undefined ? systemTitleOf(serialNumber) : checkedTitle(systemTitle),
+    keys: wantsKeys ? keysOf(options, suite) : null,
+    signatures: authentication === 'ecdsa' ? signaturesOf(options, suite) : null,
+  };
+}
+
+function checkedTitle(text: string): Uint8Array {
+  const title = fromHex(text);
+  return title.length === SYSTEM_TITLE_OCTETS ? title : refuse(`a system title has 16 hex digits, not ${text.length}`);
+}
+
+function keysOf(options: SecurityOptions, suite: SuiteId): MeterSecurity['keys'] {
+  const defaults = defaultKeys(suite);
+  const { blockCipherKey: encryption = defaults.blockCipherKey } = options;
+  const { authenticationKey: authentication = defaults.authenticationKey } = options;
+  const { keyOctets } = securitySuite(suite);
+  for (const key of [encryption, authentication]) {
+    if (key.length !== keyOctets) refuse(`keys of suite ${suite} have ${keyOctets} octets, not ${key.length}`);
+  }
+  return { encryption, authentication };
+}
+
+function signaturesOf(options: SecurityOptions, suite: SuiteId): MeterSecurity['signatures'] {
+  const { signingKey: privateKey, clientPublicKey } = options;
+  const { curve } = securitySuite(suite);
+  if (curve === null) return refuse('authentication with ECDSA needs suite 1 or 2');
+  if (privateKey === undefined || clientPublicKey === undefined) {
+    return refuse("authentication with ECDSA needs the meter's private key and the client's public key");
+  }
+  const { octets } = CURVES[curve];
+  if (privateKey.length !== octets || clientPublicKey.length !== 2 * octets) {
+    return refuse(`on ${curve} a private key has ${octets} octets and a public key ${2 * octets}`);
+  }
+  return { privateKey, clientPublicKey };
+}
+
+function refuse(message: string): never {
+  return fail('INVALID_VALUE', message, { layer: 'simulator' });
+}

@@ -1,0 +1,101 @@
+/**
+ * Invocation counters for sending (Green Book 9.2.3.3.7.3). The same key, system title and counter twice breaks GCM, so
+ * they are only ever taken here: in a transaction that is durable before the counter is used. What is taken and not used
+ * is lost, which costs nothing. All processes on a database share its rows; SQLite lets one in at a time.
+ */
+import type BetterSqlite3 from 'better-sqlite3';
+import { fail } from '../../core/errors.ts';
+import { type Database, inTransaction } from '../database.ts';
+import { mapped } from '../errors.ts';
+
+/** Counters of a key: 0 to 2^32 - 1. */
+const COUNTERS = 2 ** 32;
+
+/** The counters of one open handle; each call stands within a transaction of the caller. */
+export interface Counters {
+  /** As `reserveCounters`. */
+  reserve(keyId: Uint8Array, count: number): number;
+  /** As `raiseCounter`. */
+  raise(keyId: Uint8Array, atLeast: number): void;
+}
+
+export interface StoredCounter {
+  readonly keyId: Uint8Array;
+  /** The next counter that will be given; 2^32 when there is none. */
+  readonly next: number;
+  /** The meter that was stored last with this key; null when it was removed, or for a key of no stored meter. */
+  readonly meterId: number | null;
+}
+
+/**
+ * Under which name the counters of a key are kept: 32 octets that tell nothing of the key. `systemTitle`: ours, 8 octets;
+ * it makes half of the initialization vector, so each title has counters of its own. Throws SEALING_KEY_*.
+ */
+export function counterKeyId(database: Database, blockCipherKey: Uint8Array, systemTitle: Uint8Array): Uint8Array {
+  return database.sealing().counterKeyId(blockCipherKey, systemTitle);
+}
+
+/**
+ * Takes `count` counters of a key and returns the first, once that is durable; none of them is ever given again.
+ * For commands; the daemon has `Writer.reserveCounters`. Throws COUNTER_EXHAUSTED when fewer are left, DATABASE_*.
+ */
+export function reserveCounters(database: Database, keyId: Uint8Array, count: number): number {
+  return inTransaction(database, () => createCounters(database.sql).reserve(keyId, count));
+}
+
+/**
+ * The next counter of the key is at least this, 0 to 2^32 (no counter left); never lowers. For commands; the daemon has
+ * `Writer.raiseCounter`. Throws INVALID_VALUE, DATABASE_*.
+ */
+export function raiseCounter(database: Database, keyId: Uint8Array, atLeast: number): void {
+  inTransaction(database, () => createCounters(database.sql).raise(keyId, atLeast));
+}
+
+/** All of them, for display. */
+export function loadCounters({ sql, path }: Database): readonly StoredCounter[] {
+  const select = 'SELECT key_id AS keyId, next, meter_id AS meterId FROM invocation_counter ORDER BY meter_id, key_id';
+  return mapped(path, () => sql.prepare<[], StoredCounter>(select).all());
+}
+
+/** Notes whose key it is, for display. Within a transaction. */
+export function noteMeterOfCounter(sql: BetterSqlite3.Database, keyId: Uint8Array, meterId: number): void {
+  const note = sql.prepare(
+    `INSERT INTO invocation_counter (key_id, next, meter_id) VALUES (?, 0, ?)
+     ON CONFLICT (key_id) DO UPDATE SET meter_id = excluded.meter_id`,
+  );
+  note.run(keyId, meterId);
+}
+
+export function createCounters(sql: BetterSqlite3.Database): Counters {
+  // Returns no row, and changes none, when not enough are left.
+  const take = sql.prepare<[Uint8Array, number], { next: number }>(
+    `INSERT INTO invocation_counter (key_id, next) VALUES (?, ?)
+     ON CONFLICT (key_id) DO UPDATE SET next = next + excluded.next WHERE next + excluded.next <= ${COUNTERS}
+     RETURNING next`,
+  );
+  const lift = sql.prepare(
+    `INSERT INTO invocation_counter (key_id, next) VALUES (?, ?)
+     ON CONFLICT (key_id) DO UPDATE SET next = max(next, excluded.next)`,
+  );
+  return {
+    reserve(keyId, count) {
+      // A count below 1 would give again what was given.
+      if (!isWithin(count, 1)) fail('INTERNAL', `${count} counters were asked for`, { layer: 'store' });
+      const taken = take.get(keyId, count);
+      if (taken === undefined) {
+        return fail('COUNTER_EXHAUSTED', `fewer than ${count} invocation counters are left below 2^32`);
+      }
+      return taken.next - count;
+    },
+    raise(keyId, atLeast) {
+      if (!isWithin(atLeast, 0)) {
+        fail('INVALID_VALUE', `${atLeast} is no invocation counter`, { facts: { atLeast } });
+      }
+      lift.run(keyId, atLeast);
+    },
+  };
+}
+
+function isWithin(value: number, least: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= COUNTERS;
+}
