@@ -1,6 +1,6 @@
 /** The documents against the program: links, verbs, flags, and an entry for each error code. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../src/core/error-codes.ts';
@@ -123,7 +123,9 @@ describe('verbs and flags', () => {
 
   test(`every verb and every flag stands in ${CLI}`, () => {
     const code = codeIn(read(CLI)).join('\n');
-    const flags = sources.flatMap((file) => [...read(file).matchAll(/'(--[a-z][a-z-]*)[ ']/g)].map(([, flag]) => flag!));
+    const flags = sources.flatMap((file) =>
+      [...read(file).matchAll(/'(--[a-z][a-z-]*)[ ']/g)].map(([, flag]) => flag!),
+    );
     const missing = [...new Set(flags)].filter((flag) => !new RegExp(`${flag}(?![a-z-])`).test(code));
     expect(missing).toEqual([]);
     const said = [...verbs, ...verbs.flatMap((verb) => subverbsOf(verb).map((name) => `${verb} ${name}`))];
@@ -131,7 +133,7 @@ describe('verbs and flags', () => {
   });
 
   test('every flag of a command in a document is there', () => {
-    const flags = new Set([...sources, 'src/cli/meter-flags.ts'].flatMap((file) => read(file).match(/--[a-z][a-z-]*/g)));
+    const flags = new Set(sources.flatMap((file) => read(file).match(/--[a-z][a-z-]*/g) ?? []));
     const known = [...flags, '--help', '--version'];
     const wrong = [...documents].flatMap(([path, text]) =>
       codeIn(text)
@@ -149,5 +151,4 @@ test('documents name no place on a machine of ours', () => {
     [...text.matchAll(/\/(?:work|root|home|tmp)\/\S*/g)].map(([place]) => `${path}: ${place}`),
   );
   expect(wrong).toEqual([]);
-  expect([...documents.keys()].every((path) => !relative('.', path).startsWith('..'))).toBe(true);
 });

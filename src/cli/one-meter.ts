@@ -10,7 +10,7 @@ import { loadFleet, loadLearned } from '../store/fleet/load.ts';
 import { framingOf, type LinkAddress, parseLink, transportOf } from '../transport/link-address.ts';
 import type { Context } from './context.ts';
 import { type MeterFlags, meterFromFlags } from './meter-flags.ts';
-import { unkeptSecurityPorts } from './security-ports.ts';
+import { securityPorts } from './security-ports.ts';
 
 export interface NamedMeter {
   /** As the user named it. */
@@ -58,7 +58,7 @@ export async function withMeter<T>(
     clock: systemClock,
     log: context.log,
   });
-  line.setMeter({ id: 1, name, settings, secrets, security: unkeptSecurityPorts() });
+  line.setMeter({ id: 1, name, settings, secrets, security: securityPorts(context.databasePath, settings, secrets) });
   try {
     const interrupted = new Promise<never>((_, reject) => {
       context.signal.addEventListener('abort', () => reject(context.signal.reason), { once: true });

@@ -5,7 +5,6 @@
 import { toHex } from '../core/bytes.ts';
 import { fail } from '../core/errors.ts';
 import { LineWorker } from '../line/worker.ts';
-import { unkeptCounters } from '../meter/counters.ts';
 import { knowledgeOf } from '../meter/knowledge.ts';
 import { MeterPoller, type PolledGroup, type PolledMeter, type PollingEvents } from '../polling/poller.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -16,6 +15,7 @@ import { connectionsOfMeter, loadLearned } from '../store/fleet/load.ts';
 import type { Fleet, Meter, Point } from '../store/fleet/types.ts';
 import type { Writer } from '../store/local/types.ts';
 import { framingOf, parseLink, transportOf } from '../transport/link-address.ts';
+import { securityPortsOf } from './security-ports.ts';
 
 export interface FleetRunnerDependencies {
   readonly database: Database;
@@ -91,7 +91,7 @@ export class FleetRunner {
     const { database, writer, clock, events, log } = this.deps;
     const { meter, polled } = wanted;
     const line = this.lineOf(fleet, meter.lineId);
-    line.setMeter({ ...meter, security: { systemTitle: new Uint8Array(8), counters: unkeptCounters() } });
+    line.setMeter({ ...meter, security: securityPortsOf(meter, database, writer) });
     const knowledge = knowledgeOf(loadLearned(database, meter.id));
     const poller = new MeterPoller(polled, {
       line,

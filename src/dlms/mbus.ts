@@ -129,6 +129,10 @@ export class MbusSegments {
     this.limit = limit;
   }
 
+  /** Whether the first segment of an APDU is here and its last is not. */
+  get began(): boolean {
+    return this.parts.length > 0;
+  }
   /** Octets that await their next segment. */
   get pending(): number {
     return this.size;
@@ -137,26 +141,33 @@ export class MbusSegments {
   /** At most two things come of one frame: the old APDU is given up, the new one goes on. */
   take({ fin, segment, data }: MbusFrame): MbusJoined[] {
     const joined: MbusJoined[] = [];
-    if (segment === 0 && this.parts.length % (SEGMENT + 1) !== 0) joined.push(this.giveUp('a new APDU begins'));
-    if (segment !== this.parts.length % (SEGMENT + 1)) {
-      const lost = `segment ${this.parts.length % (SEGMENT + 1)} is missing before segment ${segment}`;
-      this.size += data.length;
-      return [...joined, this.giveUp(lost)];
-    }
+    if (segment === 0 && this.expected !== 0) joined.push(this.giveUp('a new APDU begins before the last segment'));
+    const missing = this.expected;
     this.parts.push(data);
     this.size += data.length;
+    if (segment !== missing) {
+      return [...joined, this.giveUp(`segment ${missing} is missing before segment ${segment}`)];
+    }
     if (this.size > this.limit) return [...joined, this.giveUp(`an APDU of more than ${this.limit} octets`)];
     if (!fin) return [...joined, { kind: 'segment' }];
     const octets = concat(this.parts);
-    this.giveUp('');
+    this.clear();
     return [...joined, { kind: 'whole', octets }];
   }
 
-  /** Forgets what was begun. */
-  giveUp(reason: string): MbusJoined {
+  /** Numbers go round after 15. */
+  private get expected(): number {
+    return this.parts.length % (SEGMENT + 1);
+  }
+
+  private giveUp(reason: string): MbusJoined {
     const octets = this.size;
+    this.clear();
+    return { kind: 'broken', octets, reason };
+  }
+
+  private clear(): void {
     this.parts = [];
     this.size = 0;
-    return { kind: 'broken', octets, reason };
   }
 }

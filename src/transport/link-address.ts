@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { type SerialFormat, serialTransport } from './serial.ts';
 import { tcpTransport } from './tcp.ts';
 import type { Transport } from './transport.ts';
+import { udpTransport } from './udp.ts';
 
 export type Framing = 'hdlc' | 'wrapper';
 
@@ -67,7 +68,7 @@ export function framingOf(address: LinkAddress): Framing {
   return address.framing;
 }
 
-/** The transport of a link, not opened yet. Throws UNSUPPORTED for UDP and mode E. */
+/** The transport of a link, not opened yet. Throws UNSUPPORTED for mode E. */
 export function transportOf(address: LinkAddress, clock: Clock): Transport {
   switch (address.kind) {
     case 'tcp':
@@ -75,7 +76,7 @@ export function transportOf(address: LinkAddress, clock: Clock): Transport {
     case 'serial':
       return serialTransport({ ...address, clock });
     case 'udp':
-      return fail('UNSUPPORTED', 'the wrapper over UDP is not supported yet', { layer: 'transport' });
+      return udpTransport({ host: address.host, port: address.port });
     case 'serial+e':
       return fail('UNSUPPORTED', 'the mode E sign-on is not supported yet', { layer: 'transport' });
   }

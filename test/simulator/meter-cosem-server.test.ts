@@ -61,7 +61,9 @@ describe('opening an association', () => {
     expect(resultSourceDiagnostic).toMatchObject({ source: 'acse-service-user', code: 0 });
     expect(userInformation?.decoded).toMatchObject({
       apdu: 'initiateResponse',
-      negotiatedConformance: { bits: ['block-transfer-with-get-or-read', 'multiple-references', 'get'] },
+      negotiatedConformance: {
+        bits: ['block-transfer-with-get-or-read', 'multiple-references', 'get', 'set', 'selective-access', 'action'],
+      },
       serverMaxReceivePduSize: 1024,
       vaaName: '0007',
     });
@@ -86,7 +88,7 @@ describe('opening an association', () => {
 
   test('is refused for proposals that cannot work, with the reason', () => {
     const reason = (opening: Opening) => open(16, opening).userInformation?.decoded;
-    expect(reason({ bits: ['set'] })).toMatchObject({ errorClass: 'initiate', error: 'incompatible-conformance' });
+    expect(reason({ bits: ['read'] })).toMatchObject({ errorClass: 'initiate', error: 'incompatible-conformance' });
     expect(reason({ maxPdu: 11 })).toMatchObject({ errorClass: 'initiate', error: 'pdu-size-too-short' });
     expect(open(16, { maxPdu: 0 }).result.code).toBe(0);
   });
@@ -295,8 +297,8 @@ describe('rights', () => {
 });
 
 describe('what the meter does not do', () => {
-  test('is writing and calling', () => {
-    const server = associated();
+  test('is writing and calling, unless that was negotiated', () => {
+    const server = associated(16, { bits: ['get'] });
     const invoke = invokeIdAndPriority(1);
     const set = encodeApdu({
       apdu: 'set-request',

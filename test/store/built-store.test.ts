@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { acquireDaemonLock, daemonRuns } from '../../src/store/daemon-lock.ts';
 import { checkDatabase } from '../../src/store/database.ts';
+import { loadCounters } from '../../src/store/local/counters.ts';
 import { createOutboxReader } from '../../src/store/local/outbox-reader.ts';
 import { loadTotals } from '../../src/store/local/status.ts';
 import { type Built, buildStore, childScript } from './built.ts';
@@ -16,8 +17,8 @@ beforeAll(() => {
 }, 60_000);
 afterAll(() => built.remove());
 
-function start(script: string, path: string): ChildProcessWithoutNullStreams {
-  const child = spawn(process.execPath, [childScript(script), built.directory, path]);
+function start(script: string, path: string, ...rest: string[]): ChildProcessWithoutNullStreams {
+  const child = spawn(process.execPath, [childScript(script), built.directory, path, ...rest]);
   child.stderr.pipe(process.stderr);
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
@@ -74,6 +75,63 @@ describe('a process killed at any moment', () => {
     const totals = loadTotals(after);
     expect(totals.rows - totals.delivered).toBe(rows.size);
   });
+});
+
+describe('invocation counters', () => {
+  /** A portion that a process was told is its own. */
+  interface Portion {
+    readonly first: number;
+    readonly count: number;
+  }
+
+  /** What processes of these kinds were given, all at work at once and each killed after so many portions. */
+  async function portionsUntilKilled(path: string, portions: number, kinds: readonly string[]): Promise<Portion[]> {
+    const given = await Promise.all(
+      kinds.map(async (kind) => {
+        const child = start('reserving.mjs', path, kind);
+        const lines: string[] = [];
+        const reader = createInterface(child.stdout).on('line', (line) => {
+          if (lines.push(line) === portions) child.kill('SIGKILL');
+        });
+        await once(reader, 'close');
+        return lines;
+      }),
+    );
+    return given.flat().map((line) => {
+      const [first = Number.NaN, count = Number.NaN] = line.split(' ').map(Number);
+      return { first, count };
+    });
+  }
+
+  /** The end of the last portion; fails when two overlap. */
+  function endOf(portions: readonly Portion[]): number {
+    let end = 0;
+    for (const { first, count } of [...portions].sort((a, b) => a.first - b.first)) {
+      expect(first).toBeGreaterThanOrEqual(end);
+      end = first + count;
+    }
+    return end;
+  }
+
+  test.each([
+    ['the writer', ['writer']],
+    ['a command', ['command']],
+    ['the writer beside two commands', ['writer', 'command', 'command']],
+  ])(
+    '%s, killed again and again: none is given twice',
+    async (_, kinds) => {
+      const database = newFleet();
+      const portions: Portion[] = [];
+      for (const killedAfter of [1, 30, 200]) {
+        portions.push(...(await portionsUntilKilled(database.path, killedAfter, kinds)));
+        expect(portions.length).toBeGreaterThanOrEqual(killedAfter);
+      }
+      const after = reopened(database);
+      checkDatabase(after);
+      expect(loadCounters(after)[0]?.next).toBeGreaterThanOrEqual(endOf(portions));
+    },
+    60_000,
+  );
 });
 
 describe('the daemon lock between processes', () => {

@@ -24,6 +24,7 @@ const commit: WriterRequest = {
 };
 const acknowledge = (...rowIds: number[]): WriterRequest => ({ kind: 'acknowledge', rowIds });
 const status: WriterRequest = { kind: 'status', entries: [{ subject: 'daemon', json: '{}' }], updatedAt: 1 };
+const reserve: WriterRequest = { kind: 'reserve-counters', keyId: new Uint8Array(32), count: 16 };
 const verdict = (reply: WriterReply | undefined): string => (reply?.ok === false ? reply.failure.code : 'ok');
 
 function openCore(database: Database, options: Partial<WriterCoreOptions> = {}): WriterCore {
@@ -55,12 +56,15 @@ describe('a database that may not grow', () => {
     const rows = fill(core);
     expect(rows.length).toBeGreaterThan(5);
     expect(outbox.depth().rows).toBe(rows.length);
-    expect(core.apply([commit, acknowledge(...rows.slice(0, 4)), commit, status]).map(verdict)).toEqual([
+    expect(core.apply([commit, acknowledge(...rows.slice(0, 4)), commit, status, reserve]).map(verdict)).toEqual([
       'DATABASE_FULL',
       'ok',
       'DATABASE_FULL',
+      'ok',
       'ok',
     ]);
+    // The attempt that the full disk undid took none.
+    expect(core.apply([reserve])).toEqual([{ ok: true, result: [16] }]);
     expect(outbox.depth().rows).toBe(rows.length - 4);
     expect(loadStatus(database).size).toBe(1);
     expect(core.apply([commit, commit]).map(verdict)).toEqual(['ok', 'ok']);

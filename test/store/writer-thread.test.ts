@@ -40,10 +40,10 @@ describe('the writer thread', () => {
       const clock = new VirtualClock();
       const writer = await start(clock);
       await say(writer, 'well');
-      const dying = say(writer, word);
+      const rejected = expect(say(writer, word)).rejects.toMatchObject({ code: 'DATABASE_ERROR', retryable: true });
       await new Promise((resolve) => setImmediate(resolve));
       const queued = say(writer, 'well');
-      await expect(dying).rejects.toMatchObject({ code: 'DATABASE_ERROR', retryable: true });
+      await rejected;
       expect(await outcome(clock, queued)).toBe('done');
       await writer.close();
       expect(clock.pendingTimers).toBe(0);

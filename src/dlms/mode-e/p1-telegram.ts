@@ -21,7 +21,7 @@ export interface P1Telegram {
 
 const POLYNOMIAL = 0xa001;
 const TELEGRAM = /^(\/[^\r\n]*)\r\n([\s\S]*?\r\n)!(?:([0-9A-Fa-f]{4})(?:\r\n)?|\r\n)$/;
-const NOT_ASCII = /[^\x09\x0a\x0d\x20-\x7e]/;
+const NOT_ASCII = /[^\t\r\n -~]/;
 
 /** Whether octets are an identification line with more behind it. */
 export function looksLikeTelegram(octets: Uint8Array): boolean {

@@ -163,7 +163,7 @@ export class MbusPushFraming implements PushFraming {
       if (joined.kind === 'whole') events.push({ kind: 'message', source, octets: joined.octets });
       if (joined.kind === 'broken') events.push(discardedEvent(before.offset, joined.octets, joined.reason));
     }
-    if (before.segments.pending === 0) {
+    if (!before.segments.began) {
       this.sources.remove(source);
       return events;
     }

@@ -147,35 +147,38 @@ export class PushReceiver<Opened extends OpenedContent = OpenedContent> {
   }
 
   private takeBlock(source: string, block: GeneralBlockTransfer, layers: Layers<Opened>): PushEvent<Opened>[] {
-    const events: PushEvent<Opened>[] = [];
-    let under = this.underWay.get(source);
-    // Without acknowledgements nothing is repeated: a first block begins a new message.
-    if (under?.receiver.began && block.blockNumber <= 1 && block.window === 0) {
-      events.push(failure(source, lostBlocks('a new message begins')));
-      under = undefined;
-    }
-    under ??= { receiver: new BlockReceiver({ limit: LONGEST_MESSAGE, window: WINDOW }), blocks: [], acknowledged: 0 };
+    const under = this.underWay.get(source) ?? newBlocks();
     const { outcome, acknowledge } = under.receiver.accept(block);
-    const isNew = outcome.kind !== 'duplicate' && outcome.kind !== 'too-long';
-    if (isNew) under.blocks.push(summaryOf(block));
+    const events: PushEvent<Opened>[] = [];
     if (acknowledge !== null) {
       under.acknowledged += 1;
       const apdu = encodeApdu(acknowledgementBlock(under.acknowledged, acknowledge));
       events.push({ kind: 'acknowledge', source, apdu });
     }
-    const isOver =
-      outcome.kind === 'whole' || outcome.kind === 'too-long' || (outcome.kind === 'lost' && outcome.final);
-    if (!isOver) return [...events, ...this.keep(source, under)];
-    this.underWay.delete(source);
-    if (outcome.kind === 'whole') {
-      const blocks = [...under.blocks].sort((a, b) => a.blockNumber - b.blockNumber);
-      return [...events, ...this.read(source, outcome.octets, { ...layers, blocks })];
+    if (outcome.kind === 'duplicate') return events;
+    under.blocks.push(summaryOf(block));
+    switch (outcome.kind) {
+      case 'whole': {
+        this.underWay.delete(source);
+        const blocks = under.blocks.sort((a, b) => a.blockNumber - b.blockNumber);
+        return [...events, ...this.read(source, outcome.octets, { ...layers, blocks })];
+      }
+      case 'conflict': {
+        this.underWay.delete(source);
+        if (!under.receiver.began) {
+          return [...events, failure(source, lostBlocks(`block ${block.blockNumber} comes first`))];
+        }
+        events.push(failure(source, lostBlocks('another one begins')));
+        return [...events, ...this.takeBlock(source, block, layers)];
+      }
+      case 'too-long': {
+        this.underWay.delete(source);
+        const message = `a push of more than ${LONGEST_MESSAGE} octets`;
+        return [...events, failure(source, new BridgeError('LIMIT_EXCEEDED', message, { layer: 'xdlms' }))];
+      }
+      default:
+        return [...events, ...this.keep(source, under)];
     }
-    const error =
-      outcome.kind === 'lost'
-        ? lostBlocks(`block ${outcome.missing} is missing before block ${block.blockNumber}`)
-        : new BridgeError('LIMIT_EXCEEDED', `a push of more than ${LONGEST_MESSAGE} octets`, { layer: 'xdlms' });
-    return [...events, failure(source, error)];
   }
 
   private keep(source: string, under: BlocksUnderWay): PushEvent<Opened>[] {
@@ -186,6 +189,10 @@ export class PushReceiver<Opened extends OpenedContent = OpenedContent> {
     this.underWay.delete(oldest);
     return [failure(oldest, lostBlocks('too many senders at once'))];
   }
+}
+
+function newBlocks(): BlocksUnderWay {
+  return { receiver: new BlockReceiver({ limit: LONGEST_MESSAGE, window: WINDOW }), blocks: [], acknowledged: 0 };
 }
 
 function failure(source: string, error: BridgeError): { kind: 'failed'; source: string; error: BridgeError } {

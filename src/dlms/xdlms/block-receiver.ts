@@ -4,9 +4,9 @@
  * up to which all are here. After a loss it names the block before the gap and a window as large as the gap; blocks behind
  * the gap are kept, so that a sender may send only what is missing, or everything from there on.
  *
- * A sender with window 0 cannot take acknowledgements: pushes are streamed so, and what is lost then stays lost.
+ * A sender with window 0 takes no acknowledgements: pushes are streamed so, and what is lost then stays lost.
  */
-import { concat } from '../../core/bytes.ts';
+import { concat, sameBytes } from '../../core/bytes.ts';
 import type { GeneralBlockTransfer } from './block-transfer.ts';
 
 /** What to tell the sender. */
@@ -22,10 +22,12 @@ export type BlockOutcome =
   | { readonly kind: 'block' }
   /** All blocks are here. */
   | { readonly kind: 'whole'; readonly octets: Uint8Array }
-  /** Here already; its content is not looked at again. */
+  /** Here already. */
   | { readonly kind: 'duplicate' }
-  /** Blocks before this one are missing. `final`: nobody can be asked for them. */
-  | { readonly kind: 'lost'; readonly missing: number; readonly final: boolean }
+  /** It cannot be of this message: its number is here with other data, or is far off. Nothing has changed. */
+  | { readonly kind: 'conflict' }
+  /** Blocks from `missing` on are not here, but this one is: lost, or out of order. */
+  | { readonly kind: 'gap'; readonly missing: number }
   | { readonly kind: 'too-long' };
 
 export interface ReceivedBlock {
@@ -53,7 +55,7 @@ export class BlockReceiver {
   private size = 0;
   private first = FIRST;
   private last: number | null = null;
-  private highest = 0;
+  private highest = -1;
 
   constructor(settings: BlockReceiverSettings) {
     this.settings = settings;
@@ -70,7 +72,7 @@ export class BlockReceiver {
 
   accept(block: GeneralBlockTransfer): ReceivedBlock {
     const outcome = this.outcomeOf(block);
-    const settled = outcome.kind === 'whole' || outcome.kind === 'too-long';
+    const settled = outcome.kind === 'whole' || outcome.kind === 'too-long' || outcome.kind === 'conflict';
     const awaits = !settled && block.window > 0 && !block.streaming;
     return { outcome, acknowledge: awaits ? this.acknowledgement() : null };
   }
@@ -82,19 +84,21 @@ export class BlockReceiver {
     return { blockNumberAck: this.expected - 1, window: Math.min(gap, this.settings.window) };
   }
 
-  private outcomeOf({ blockNumber, blockData, lastBlock, window }: GeneralBlockTransfer): BlockOutcome {
+  private outcomeOf({ blockNumber, blockData, lastBlock }: GeneralBlockTransfer): BlockOutcome {
     // Some meters count from 0.
     if (!this.began && blockNumber === 0) this.first = 0;
     const distance = blockNumber - this.expected;
-    if (distance < 0 || this.ahead.has(blockNumber)) return { kind: 'duplicate' };
-    if (distance > FARTHEST) return { kind: 'lost', missing: this.expected, final: window === 0 };
+    const before = this.parts[blockNumber - this.first] ?? this.ahead.get(blockNumber);
+    if (before !== undefined) return { kind: sameBytes(before, blockData) ? 'duplicate' : 'conflict' };
+    const isBeyond = this.last !== null && blockNumber > this.last;
+    if (distance < 0 || distance > FARTHEST || isBeyond) return { kind: 'conflict' };
     if (this.size + blockData.length > this.settings.limit) return { kind: 'too-long' };
     this.size += blockData.length;
     // A block that fills a gap may carry the bit as the last of what was asked for.
     if (lastBlock && blockNumber > this.highest) this.last = blockNumber;
     this.highest = Math.max(this.highest, blockNumber);
     this.ahead.set(blockNumber, blockData.slice());
-    if (distance > 0) return { kind: 'lost', missing: this.expected, final: window === 0 };
+    if (distance > 0) return { kind: 'gap', missing: this.expected };
     for (let part = this.ahead.get(this.expected); part !== undefined; part = this.ahead.get(this.expected)) {
       this.ahead.delete(this.expected);
       this.parts.push(part);

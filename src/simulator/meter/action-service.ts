@@ -9,11 +9,17 @@ import type { Data } from '../../dlms/axdr/data.ts';
 import { encodeApdu } from '../../dlms/xdlms/apdu.ts';
 import { actionResult, actionResultCodec } from '../../dlms/xdlms/data-access-result.ts';
 import { getResult } from '../../dlms/xdlms/elements.ts';
-import type { ActionOutcome, ActionRequest, ActionResponse, Datablock, MethodReference } from '../../dlms/xdlms/services.ts';
+import type {
+  ActionOutcome,
+  ActionRequest,
+  ActionResponse,
+  Datablock,
+  MethodReference,
+} from '../../dlms/xdlms/services.ts';
 import { callMethod } from './access.ts';
 import { IncomingBlocks, OutgoingBlocks } from './block-transfer.ts';
 import type { ServiceLimits } from './get-service.ts';
-import { type ObjectDefinition, type ReadContext, RESULT } from './object-model.ts';
+import { type ObjectDefinition, RESULT, type ReadContext } from './object-model.ts';
 import { valuesIn } from './set-service.ts';
 
 const TRANSFER = { longActionAborted: 15, noLongActionInProgress: 16 } as const;
@@ -94,7 +100,9 @@ export class ActionService {
   }
 
   /** The response itself when it fits, else its first block. */
-  private fitting(response: Extract<ActionResponse, { type: 'normal' | 'with-list' }>): ActionResponse | 'pdu-too-long' {
+  private fitting(
+    response: Extract<ActionResponse, { type: 'normal' | 'with-list' }>,
+  ): ActionResponse | 'pdu-too-long' {
     const { maxSendPdu, blockTransfer } = this.limits;
     if (encodeApdu(response).length <= maxSendPdu) return response;
     if (!blockTransfer) return 'pdu-too-long';

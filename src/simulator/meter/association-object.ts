@@ -3,10 +3,9 @@ import { applicationContextName, mechanismName, oidBytes } from '../../dlms/acse
 import { obisBytes } from '../../dlms/axdr/obis.ts';
 import { type CosemObject, encodeObjectList } from '../../dlms/cosem/object-list.ts';
 import { DLMS_VERSION } from '../../dlms/xdlms/initiate.ts';
-import { logicalName, type ObjectDefinition } from './object-model.ts';
+import { CURRENT_ASSOCIATION, logicalName, type ObjectDefinition } from './object-model.ts';
 import { SECURITY_SETUP } from './security-objects.ts';
 
-export const CURRENT_ASSOCIATION = '0.0.40.0.0.255';
 const OBIS = CURRENT_ASSOCIATION;
 const VERSION = 1;
 const ASSOCIATED = 2;

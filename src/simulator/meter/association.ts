@@ -87,6 +87,8 @@ const SERVICE_ERROR = {
 /** What an association agreed on. */
 export interface Agreement {
   readonly context: ApplicationContext;
+  /** System title of the client; empty when it gave none. */
+  readonly clientTitle: Uint8Array;
   readonly conformance: Conformance;
   /** Octets of an APDU that the meter may send, before it is ciphered. */
   readonly maxSendPdu: number;
@@ -141,11 +143,12 @@ export function openAssociation(aarq: Aarq, rules: OpeningRules): Opening {
   if ('error' in granted) return reject(DIAGNOSTIC.noReasonGiven, granted.error);
 
   ciphering?.agree(proposal.dedicatedKey, hasConformance(granted.conformance, 'general-protection'));
-  const hls = hlsOf(aarq, rules);
+  const clientTitle = aarq.callingAPTitle ?? new Uint8Array(0);
+  const hls = hlsOf(aarq, clientTitle, rules);
   const response = protectedApdu(initiateResponseOf(granted.conformance.bits, rules.maxPdu), opened.reply);
   return {
     answer: accepted(context, response, rules.security, hls, ciphering),
-    agreement: { context, ...granted, maxReceivePdu: rules.maxPdu, ciphering, hls },
+    agreement: { context, clientTitle, ...granted, maxReceivePdu: rules.maxPdu, ciphering, hls },
   };
 }
 
@@ -210,15 +213,19 @@ function overheadOf(granted: Conformance): number {
 }
 
 /** Called only after `checkProof` has found titles and challenge in order. */
-function hlsOf(aarq: Aarq, { access: { authentication }, password, security }: OpeningRules): ServerHls | null {
+function hlsOf(
+  { callingAuthenticationValue }: Aarq,
+  clientTitle: Uint8Array,
+  { access: { authentication }, password, security }: OpeningRules,
+): ServerHls | null {
   if (authentication === 'none' || authentication === 'low') return null;
   const mechanism: HlsMechanism = authentication;
   return {
     mechanism,
     exchange: {
-      clientTitle: aarq.callingAPTitle ?? new Uint8Array(0),
+      clientTitle,
       serverTitle: security.systemTitle,
-      ctos: aarq.callingAuthenticationValue?.hex ?? new Uint8Array(0),
+      ctos: callingAuthenticationValue?.hex ?? new Uint8Array(0),
       stoc: serverChallenge(mechanism),
     },
     credentials: hlsCredentials(mechanism, password, security),

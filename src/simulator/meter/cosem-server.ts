@@ -2,25 +2,39 @@
  * The server end of one application association (one client SAP at one logical device), sans I/O: one APDU in, at most
  * one APDU out.
  *
- *   state      | AARQ               | RLRQ                | get-request | other requests
- *   -----------+--------------------+---------------------+-------------+---------------------------------------
- *   idle       | AARE, associated   | RLRE                | exception   | exception: service not allowed
- *              | or rejected        |                     |             |
- *   associated | anew               | RLRE, idle          | answered    | exception: service not supported
+ *   state          | AARQ                 | RLRQ       | action-request         | get-, set-request, others
+ *   ---------------+----------------------+------------+------------------------+-----------------------------------
+ *   idle           | AARE: associated,    | RLRE       | exception              | exception: service not allowed
+ *                  | authenticating (HLS) |            |                        |
+ *                  | or rejected          |            |                        |
+ *   authenticating | anew                 | RLRE, idle | reply_to_HLS: good     | exception: service not allowed
+ *                  |                      |            | proof associated,      |
+ *                  |                      |            | else refused and idle  |
+ *   associated     | anew                 | RLRE, idle | answered               | answered; exception: service not
+ *                  |                      |            |                        | supported
  *
- * What cannot be decoded is answered with an exception-response. A client that the meter does not know gets no answer.
+ * In a ciphered context requests are opened first. One whose invocation counter did not rise is refused with the counter
+ * that is expected, and ends the association. What cannot be decoded is answered with an exception-response. A client that
+ * the meter does not know gets no answer.
  */
 import { BridgeError } from '../../core/errors.ts';
-import { decodeAcse, encodeAcse, isAcseTag } from '../../dlms/acse/acse.ts';
-import type { AcseApdu } from '../../dlms/acse/types.ts';
+import { decodeAcse, encodeAcse, isAcseTag, userInformationOf } from '../../dlms/acse/acse.ts';
+import { MECHANISMS } from '../../dlms/acse/names.ts';
+import type { AcseApdu, Rlrq } from '../../dlms/acse/types.ts';
+import { AUTHENTICATION_LEVELS } from '../../dlms/settings.ts';
 import { type Apdu, decodeApdu, encodeApdu } from '../../dlms/xdlms/apdu.ts';
 import { hasConformance } from '../../dlms/xdlms/conformance.ts';
-import type { GetRequest } from '../../dlms/xdlms/services.ts';
+import { initiateResponseOf } from '../../dlms/xdlms/initiate.ts';
+import { ActionService } from './action-service.ts';
 import { type Agreement, accessOf, type ClientAccess, openAssociation } from './association.ts';
+import { type OpenedRequest, protectedApdu } from './ciphering.ts';
 import { GetService, type SaidValue } from './get-service.ts';
+import { answerHls } from './hls-exchange.ts';
 import type { MeterModel } from './meter-model.ts';
+import { isNegotiated } from './negotiated.ts';
 import type { AssociationView } from './object-model.ts';
-import { REFUSALS, refusal } from './refusals.ts';
+import { counterRefusal, REFUSALS, refusal } from './refusals.ts';
+import { SetService } from './set-service.ts';
 
 export interface ServerAnswer {
   /** null: silence. */
@@ -33,6 +47,9 @@ interface Association {
   readonly agreement: Agreement;
   readonly view: AssociationView;
   readonly get: GetService;
+  readonly set: SetService;
+  readonly action: ActionService;
+  isAuthenticated: boolean;
 }
 
 const SILENCE: ServerAnswer = { apdu: null, said: [] };
@@ -46,11 +63,12 @@ export class CosemServer {
   constructor(model: MeterModel, client: number) {
     this.model = model;
     this.client = client;
-    this.access = accessOf(client, model.authentication);
+    this.access = accessOf(client, model);
   }
 
+  /** Whether an association stands, with the client proven where it has to be. */
   get isAssociated(): boolean {
-    return this.association !== null;
+    return this.association?.isAuthenticated === true;
   }
 
   /** Loses the association without a word: the client left, or the meter restarted. */
@@ -66,57 +84,134 @@ export class CosemServer {
       const apdu = readable(() => decodeAcse(octets));
       return apdu === null ? answer(refusal(REFUSALS.unreadable)) : this.acse(apdu, this.access);
     }
-    if (this.association === null) return answer(refusal(REFUSALS.notAllowed));
-    if (octets.length > this.association.agreement.maxReceivePdu) return answer(refusal(REFUSALS.tooLong));
-    const request = readable(() => decodeApdu(octets));
-    return request === null ? answer(refusal(REFUSALS.unreadable)) : this.service(request, this.association, at);
+    const { association } = this;
+    if (association === null) return answer(refusal(REFUSALS.notAllowed));
+    if (octets.length > association.agreement.maxReceivePdu) return answer(refusal(REFUSALS.tooLong));
+    const apdu = readable(() => decodeApdu(octets));
+    if (apdu === null) return answer(refusal(REFUSALS.unreadable));
+    const opened = this.opened(apdu, association);
+    if ('refused' in opened) return this.refuse(opened);
+    const { apdu: plain, said } = association.isAuthenticated
+      ? this.service(opened.request, association, at)
+      : this.authenticate(opened.request, association);
+    // Exceptions have no ciphered form.
+    return plain === null || plain[0] === EXCEPTION ? { apdu: plain, said } : { apdu: opened.reply(plain), said };
+  }
+
+  private opened(apdu: Apdu, { agreement: { ciphering } }: Association): OpenedRequest {
+    return ciphering === null ? { request: apdu, reply: (plain) => plain } : ciphering.open(apdu);
+  }
+
+  private refuse(opened: Extract<OpenedRequest, { readonly refused: string }>): ServerAnswer {
+    switch (opened.refused) {
+      case 'counter':
+        this.association = null;
+        return answer(counterRefusal(opened.expected));
+      case 'deciphering':
+        return answer(refusal(REFUSALS.notDeciphered));
+      case 'policy':
+        return answer(refusal(REFUSALS.notAllowed));
+      case 'not-negotiated':
+        return answer(refusal(REFUSALS.notSupported));
+    }
   }
 
   private acse(apdu: AcseApdu, access: ClientAccess): ServerAnswer {
     switch (apdu.apdu) {
       case 'aarq': {
-        const { password, maxPdu } = this.model;
-        const { answer: aare, agreement } = openAssociation(apdu, { access, password, maxPdu });
+        const { password, maxPdu, security, counters } = this.model;
+        const { answer: aare, agreement } = openAssociation(apdu, { access, password, maxPdu, security, counters });
         this.association = agreement === null ? null : this.associate(agreement, access);
         return answer(aare);
       }
       case 'rlrq':
-        this.association = null;
-        return answer(encodeAcse({ apdu: 'rlre', reason: 'normal' }));
+        return this.release(apdu);
       default:
         // Answers of a server: ours, echoed.
         return SILENCE;
     }
   }
 
+  /** A release is granted whatever protects it; ciphered user-information is answered in kind. */
+  private release({ userInformation }: Rlrq): ServerAnswer {
+    const { association } = this;
+    this.association = null;
+    const sent = userInformation?.decoded ?? null;
+    const opened = sent === null || association === null ? null : this.opened(sent, association);
+    if (association === null || opened === null || 'refused' in opened) {
+      return answer(encodeAcse({ apdu: 'rlre', reason: 'normal' }));
+    }
+    const { conformance, maxReceivePdu } = association.agreement;
+    const response = protectedApdu(initiateResponseOf(conformance.bits, maxReceivePdu), opened.reply);
+    return answer(encodeAcse({ apdu: 'rlre', reason: 'normal', userInformation: userInformationOf(response) }));
+  }
+
   private associate(agreement: Agreement, access: ClientAccess): Association {
     const { objects } = this.model;
-    const { conformance, maxReceivePdu, maxSendPdu } = agreement;
+    const { conformance, maxReceivePdu, maxSendPdu, context, clientTitle } = agreement;
+    const hasAllRights = access.rights === 'all';
+    const limits = (blocks: Parameters<typeof hasConformance>[1]) => ({
+      maxSendPdu,
+      blockTransfer: hasConformance(conformance, blocks),
+    });
     return {
       agreement,
       view: {
         client: this.client,
-        mechanism: access.authentication === 'low' ? 1 : 0,
+        clientTitle,
+        context,
+        mechanism: MECHANISMS[AUTHENTICATION_LEVELS.indexOf(access.authentication)] ?? 'NONE',
         conformance: bitsOf(conformance.hex),
         maxReceivePdu,
         maxSendPdu,
-        objects: access.rights === 'all' ? objects : objects.filter(({ isPublic }) => isPublic),
+        objects: hasAllRights ? objects : objects.filter(({ isPublic }) => isPublic),
+        mayChange: hasAllRights,
       },
-      get: new GetService(objects, {
-        maxSendPdu,
-        blockTransfer: hasConformance(conformance, 'block-transfer-with-get-or-read'),
-      }),
+      get: new GetService(objects, limits('block-transfer-with-get-or-read')),
+      set: new SetService(objects),
+      action: new ActionService(objects, limits('block-transfer-with-action')),
+      isAuthenticated: agreement.hls === null,
     };
   }
 
-  private service(request: Apdu, association: Association, at: number): ServerAnswer {
-    if (request.apdu !== 'get-request' || !isNegotiated(request, association.agreement)) {
-      return answer(refusal(REFUSALS.notSupported));
-    }
-    const outcome = association.get.answer(request, this.model.contextAt(at, association.view));
-    if (outcome === 'pdu-too-long') return answer(refusal(REFUSALS.tooLong));
-    return { apdu: encodeApdu(outcome.response), said: outcome.said };
+  /** Passes 3 and 4 of the HLS exchange; nothing else is served before. */
+  private authenticate(request: Apdu, association: Association): ServerAnswer {
+    const { hls, ciphering } = association.agreement;
+    const outcome = hls === null ? null : answerHls(hls, request, this.model.counters, ciphering !== null);
+    if (outcome === null) return answer(refusal(REFUSALS.notAllowed));
+    association.isAuthenticated = outcome.isProven;
+    if (!outcome.isProven) this.association = null;
+    return answer(outcome.response);
   }
+
+  private service(request: Apdu, association: Association, at: number): ServerAnswer {
+    if (!isNegotiated(request, association.agreement.conformance)) return answer(refusal(REFUSALS.notSupported));
+    const context = this.model.contextAt(at, association.view);
+    switch (request.apdu) {
+      case 'get-request': {
+        const outcome = association.get.answer(request, context);
+        if (outcome === 'pdu-too-long') return answer(refusal(REFUSALS.tooLong));
+        return { apdu: encodeApdu(outcome.response), said: outcome.said };
+      }
+      case 'set-request': {
+        const response = encodeApdu(association.set.answer(request, context));
+        return isConfirmed(request) ? answer(response) : SILENCE;
+      }
+      case 'action-request': {
+        const response = association.action.answer(request, context);
+        if (!isConfirmed(request)) return SILENCE;
+        return answer(response === 'pdu-too-long' ? refusal(REFUSALS.tooLong) : encodeApdu(response));
+      }
+      default:
+        return answer(refusal(REFUSALS.notSupported));
+    }
+  }
+}
+
+const EXCEPTION = 0xd8;
+
+function isConfirmed({ invokeIdAndPriority }: Extract<Apdu, { readonly invokeIdAndPriority: unknown }>): boolean {
+  return invokeIdAndPriority.serviceClass === 'confirmed';
 }
 
 /** Octets as text of 0 and 1. */
@@ -132,12 +227,6 @@ function readable<T>(decode: () => T): T | null {
     if (error instanceof BridgeError && error.code !== 'INTERNAL') return null;
     throw error;
   }
-}
-
-function isNegotiated({ type }: GetRequest, { conformance }: Agreement): boolean {
-  if (!hasConformance(conformance, 'get')) return false;
-  if (type === 'with-list') return hasConformance(conformance, 'multiple-references');
-  return type === 'normal' || hasConformance(conformance, 'block-transfer-with-get-or-read');
 }
 
 function answer(apdu: Uint8Array): ServerAnswer {

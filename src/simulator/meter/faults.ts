@@ -1,7 +1,7 @@
 /**
  * Misbehaviours of meters and lines, by name and composable. Each one touches a single place on the way of a request to
  * its answer and knows nothing of the others: what the meter hears, what it says (APDUs), what goes onto the line
- * (octets). All chance is seeded.
+ * (octets). All chance is seeded. What a fault does inside of an APDU it cannot do when that is ciphered.
  */
 import { fail } from '../../core/errors.ts';
 import { decodeFrame, encodeFrame } from '../../dlms/hdlc/frame.ts';
@@ -49,6 +49,8 @@ const ONE_BYTE_GAP_MS = 1;
 
 const GET_REQUEST = 0xc0;
 const GET_RESPONSE = 0xc4;
+/** get-request, plain, under a global or dedicated key, and whatever general ciphering holds. */
+const GET_REQUESTS: ReadonlySet<number> = new Set([GET_REQUEST, 0xc8, 0xd0, 0xdb, 0xdc]);
 const FORM = { next: 2, withDatablock: 2, withList: 3 } as const;
 
 export const FAULTS = {
@@ -113,7 +115,7 @@ export const FAULTS = {
       let heard = 0;
       return {
         forgets: (request) => {
-          if (request[0] !== GET_REQUEST) return false;
+          if (!GET_REQUESTS.has(request[0] ?? 0)) return false;
           heard += 1;
           return heard % parameter === 0;
         },

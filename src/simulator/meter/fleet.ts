@@ -1,4 +1,5 @@
 /** Starts virtual meters: one behind each of many ports, or all behind one port or serial line, told apart by address. */
+import { toHex } from '../../core/bytes.ts';
 import { asBridgeError, fail } from '../../core/errors.ts';
 import { physicalFromSerialNumber } from '../../dlms/hdlc/address.ts';
 import { type Clock, sleep, systemClock } from '../../runtime/clock.ts';
@@ -10,11 +11,13 @@ import { endpointOf, type Site } from './endpoint.ts';
 import { type FaultChoice, parseFault } from './faults.ts';
 import { MeterLine } from './line.ts';
 import { DEFAULT_MAX_PDU, MeterModel } from './meter-model.ts';
+import type { SecurityOptions } from './meter-security.ts';
+import type { ProfileOptions } from './object-model.ts';
 import { seedOf } from './random.ts';
 import type { MeterReport } from './truth.ts';
 import { VirtualMeter } from './virtual-meter.ts';
 
-export interface VirtualMetersOptions {
+export interface VirtualMetersOptions extends SecurityOptions {
   readonly count: number;
   /** First or only TCP port; 0 takes free ones. Not used with `transport`. */
   readonly port: number;
@@ -24,7 +27,7 @@ export interface VirtualMetersOptions {
   readonly portsEach?: boolean;
   readonly framing: Framing;
   readonly auth: SimulatedAuthentication;
-  /** LLS password; default `DEFAULT_PASSWORD`. */
+  /** LLS password or HLS secret; default `DEFAULT_PASSWORD`. */
   readonly password?: string;
   /** The meters' end of a line that stands already (a pty, memory) instead of TCP. */
   readonly transport?: Transport;
@@ -38,6 +41,10 @@ export interface VirtualMetersOptions {
   readonly maxPdu?: number;
   /** All meters with so many phases; by default every third has one, the others three. */
   readonly phases?: 1 | 3;
+  /** How profiles come out; by default whole rows, the oldest first. */
+  readonly profiles?: Partial<ProfileOptions>;
+  /** How much the meters' clocks are ahead at first, milliseconds. Default 0. */
+  readonly clockOffsetMs?: number;
 }
 
 export interface VirtualMeterAddress {
@@ -51,6 +58,8 @@ export interface VirtualMeterAddress {
   readonly physical: number | null;
   readonly serialNumber: string;
   readonly logicalDeviceName: string;
+  /** 16 hex digits. */
+  readonly systemTitle: string;
 }
 
 export interface VirtualMeters {
@@ -72,6 +81,7 @@ const MOST_WPORTS = 65_535;
 const HIGHEST_PORT = 65_535;
 /** Sixteen bits in the InitiateResponse; 0 would be no limit, which no meter has. */
 const LARGEST_PDU = 65_535;
+const COUNTERS_BEGIN = Date.UTC(2026, 0, 1);
 /** A transport that was lost is opened again after this pause. */
 const REOPEN_MS = 1000;
 
@@ -93,13 +103,14 @@ export async function startVirtualMeters(options: VirtualMetersOptions): Promise
       else await lines.attach(site, transport);
     }
     return {
-      addresses: meters.map(({ model: { identity }, physical }, index) => ({
+      addresses: meters.map(({ model: { identity, security }, physical }, index) => ({
         host: transport?.description ?? host,
         port: ports[portsEach ? index : 0] ?? 0,
         server: identity.server,
         physical,
         serialNumber: identity.serialNumber,
         logicalDeviceName: identity.logicalDeviceName,
+        systemTitle: toHex(security.systemTitle),
       })),
       truth: () =>
         meters.map(({ model, truth }) => ({
@@ -142,10 +153,22 @@ function makeMeters(options: VirtualMetersOptions, clock: Clock): readonly Virtu
       authentication: auth,
       password: Buffer.from(password, 'utf8'),
       maxPdu: options.maxPdu ?? DEFAULT_MAX_PDU,
+      security: options,
+      profiles: options.profiles ?? {},
+      clockOffset: options.clockOffsetMs ?? 0,
+      firstCounter: firstCounterAt(clock.now()),
     });
     const physical = framing === 'hdlc' ? FIRST_PHYSICAL + place : null;
     return new VirtualMeter({ model, physical, faults, seed: seedOf(seed, index), clock });
   });
+}
+
+/**
+ * Counters must not come again when a simulator is started anew: they go on from the seconds since a fixed day, which no
+ * meter here catches up with.
+ */
+function firstCounterAt(now: number): number {
+  return Math.max(0, Math.floor((now - COUNTERS_BEGIN) / 1000));
 }
 
 /**

@@ -95,7 +95,8 @@ export class GetService {
 
   private next({ blockNumber, invokeIdAndPriority }: Extract<GetRequest, { type: 'next' }>): GetAnswer {
     const { transfer } = this;
-    if (transfer !== null && blockNumber === transfer.blocks.blockNumber) return this.nextBlock(transfer, invokeIdAndPriority);
+    if (transfer !== null && blockNumber === transfer.blocks.blockNumber)
+      return this.nextBlock(transfer, invokeIdAndPriority);
     this.transfer = null;
     const code = transfer === null ? TRANSFER.noLongGetInProgress : TRANSFER.dataBlockNumberInvalid;
     return {

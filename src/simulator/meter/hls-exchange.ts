@@ -9,9 +9,16 @@ import {
   parseGmacValue,
   verifyHlsAnswer,
 } from '../../dlms/security/hls.ts';
+import { type Apdu, encodeApdu } from '../../dlms/xdlms/apdu.ts';
+import { actionResult } from '../../dlms/xdlms/data-access-result.ts';
+import type { ActionRequest } from '../../dlms/xdlms/services.ts';
 import type { InvocationCounters } from './invocation-counters.ts';
 import type { MeterSecurity } from './meter-security.ts';
+import { CURRENT_ASSOCIATION, RESULT } from './object-model.ts';
+import { counterRefusal } from './refusals.ts';
 
+const ASSOCIATION_CLASS = 15;
+const REPLY_TO_HLS = 1;
 const CHALLENGE_OCTETS = { ecdsa: 32, others: 16 } as const;
 
 export interface ServerHls {
@@ -50,27 +57,54 @@ export function hlsCredentials(mechanism: HlsMechanism, secret: Uint8Array, secu
   }
 }
 
-export type HlsOutcome =
-  /** f(CtoS). */
-  | { readonly answer: Uint8Array }
-  | { readonly refused: 'wrong-proof' }
-  | { readonly refused: 'counter'; readonly expected: number };
+export interface HlsOutcome {
+  readonly isProven: boolean;
+  /** An action-response, or the exception for an invocation counter that did not rise. */
+  readonly response: Uint8Array;
+}
 
-/** Judges f(StoC) and gives f(CtoS). With GMAC both take invocation counters of the global key. */
-export function replyToHls(
-  { exchange, credentials }: ServerHls,
-  proof: Uint8Array,
+/**
+ * Answers reply_to_HLS_authentication; null for any other request. With GMAC both proofs take counters of the global key.
+ * @param ciphered whether the request itself was, and took a counter too.
+ */
+export function answerHls(
+  hls: ServerHls,
+  request: Apdu,
   counters: InvocationCounters,
-): HlsOutcome {
+  ciphered: boolean,
+): HlsOutcome | null {
+  if (request.apdu !== 'action-request' || request.type !== 'normal') return null;
+  const { classId, instanceId, methodId } = request.method;
+  if (classId !== ASSOCIATION_CLASS || instanceId !== CURRENT_ASSOCIATION || methodId !== REPLY_TO_HLS) return null;
+  const proof = request.parameters?.type === 'octet-string' ? request.parameters.value : null;
+  if (proof === null || !isProof(hls, proof)) {
+    return { isProven: false, response: actionResponse(request, RESULT.readWriteDenied, null) };
+  }
+  const usesCounters = hls.mechanism === 'gmac';
+  const accept = (counter: number): boolean => (ciphered ? counters.acceptEnclosed(counter) : counters.accept(counter));
+  if (usesCounters && !accept(parseGmacValue(proof).invocationCounter)) {
+    return { isProven: false, response: counterRefusal(counters.expected) };
+  }
+  const own = hlsAnswer('server', hls.exchange, hls.credentials, usesCounters ? counters.take() : null);
+  return { isProven: true, response: actionResponse(request, RESULT.success, own) };
+}
+
+function isProof({ exchange, credentials }: ServerHls, proof: Uint8Array): boolean {
   try {
     verifyHlsAnswer('client', exchange, credentials, proof);
+    return true;
   } catch (error) {
-    if (error instanceof BridgeError && error.code === 'AUTHENTICATION_FAILED') return { refused: 'wrong-proof' };
+    if (error instanceof BridgeError && error.code === 'AUTHENTICATION_FAILED') return false;
     throw error;
   }
-  const isGmac = credentials.mechanism === 'gmac';
-  if (isGmac && !counters.accept(parseGmacValue(proof).invocationCounter)) {
-    return { refused: 'counter', expected: counters.expected };
-  }
-  return { answer: hlsAnswer('server', exchange, credentials, isGmac ? counters.take() : null) };
+}
+
+function actionResponse({ invokeIdAndPriority }: ActionRequest, code: number, proof: Uint8Array | null): Uint8Array {
+  return encodeApdu({
+    apdu: 'action-response',
+    type: 'normal',
+    invokeIdAndPriority,
+    result: actionResult(code),
+    returnParameters: proof === null ? null : { data: { type: 'octet-string', value: proof } },
+  });
 }

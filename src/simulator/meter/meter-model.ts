@@ -1,9 +1,13 @@
 /** One virtual meter as a model: who it is, what it measures, which objects it has. Nothing of lines or frames. */
 import type { SimulatedAuthentication } from './association.ts';
-import { type Demand, type Household, householdAt, makeHousehold, maximumDemandAt } from './household.ts';
-import type { AssociationView, MeterIdentity, ObjectDefinition, ReadContext } from './object-model.ts';
-import { objectsOf } from './objects.ts';
+import { type Household, householdAt, makeHousehold, maximumDemandAt } from './household.ts';
+import { InvocationCounters } from './invocation-counters.ts';
+import { type MeterSecurity, meterSecurityOf, type SecurityOptions } from './meter-security.ts';
+import { MeterState } from './meter-state.ts';
+import type { AssociationView, MeterIdentity, ObjectDefinition, ProfileOptions, ReadContext } from './object-model.ts';
+import { DEMAND_OBIS, objectsOf } from './objects.ts';
 import { seedOf } from './random.ts';
+import { SECURITY_OBJECTS } from './security-objects.ts';
 
 /** Octets of the longest APDU that these meters receive or send, unless told otherwise. */
 export const DEFAULT_MAX_PDU = 1024;
@@ -23,6 +27,12 @@ export interface MeterModelOptions {
   readonly authentication: SimulatedAuthentication;
   readonly password: Uint8Array;
   readonly maxPdu: number;
+  readonly security?: SecurityOptions;
+  readonly profiles?: Partial<ProfileOptions>;
+  /** How much the clock is ahead at first, milliseconds. Default 0. */
+  readonly clockOffset?: number;
+  /** The first invocation counter that the meter sends. Default 0. */
+  readonly firstCounter?: number;
 }
 
 export class MeterModel {
@@ -31,13 +41,25 @@ export class MeterModel {
   readonly authentication: SimulatedAuthentication;
   readonly password: Uint8Array;
   readonly maxPdu: number;
+  readonly security: MeterSecurity;
+  /** Of the global key, for all clients. */
+  readonly counters: InvocationCounters;
+  readonly state: MeterState;
   /** The logical devices at the same address; this one alone until they are known. */
   logicalDevices: readonly MeterIdentity[];
   private readonly household: Household;
+  private readonly profiles: ProfileOptions;
 
-  constructor({ seed, index, server, phases, authentication, password, maxPdu }: MeterModelOptions) {
+  /** Throws INVALID_VALUE for security options that do not fit one another. */
+  constructor(options: MeterModelOptions) {
+    const { seed, index, server, phases, authentication, password, maxPdu, security = {}, clockOffset = 0 } = options;
     this.identity = identityOf(seed, index, server);
-    this.objects = objectsOf(phases);
+    this.security = meterSecurityOf(security, authentication, this.identity.serialNumber);
+    this.counters = new InvocationCounters(options.firstCounter ?? 0, security.invocationCounter ?? -1);
+    this.state = new MeterState(clockOffset);
+    this.profiles = { compressed: false, order: 'fifo', ...options.profiles };
+    const objects = objectsOf(phases);
+    this.objects = this.security.keys === null ? objects : [...objects, ...SECURITY_OBJECTS];
     this.authentication = authentication;
     this.password = password;
     this.maxPdu = maxPdu;
@@ -47,14 +69,37 @@ export class MeterModel {
 
   /** What the attributes of this meter depend on at a moment, milliseconds UTC. */
   contextAt(at: number, association: AssociationView): ReadContext {
-    const { identity, household, logicalDevices } = this;
-    let known: Demand | null = null;
-    const demand = (): Demand => {
-      known ??= maximumDemandAt(household, at);
-      return known;
+    const { identity, household, logicalDevices, state, security, counters, profiles } = this;
+    const since = state.resetBefore(DEMAND_OBIS, at)?.at;
+    const demand = once(() => maximumDemandAt(household, at, since));
+    const values = once(() => householdAt(household, at));
+    return {
+      identity,
+      at,
+      // Not every attribute needs it, and profiles ask for very many moments.
+      get household() {
+        return values();
+      },
+      demand,
+      association,
+      logicalDevices,
+      state,
+      security,
+      invocationCounter: () => counters.lastAccepted,
+      events: () => state.events,
+      profiles,
+      when: (moment) => this.contextAt(moment, association),
     };
-    return { identity, at, household: householdAt(household, at), demand, association, logicalDevices };
   }
+}
+
+/** Computed at its first use. */
+function once<T>(compute: () => T): () => T {
+  let known: { readonly value: T } | null = null;
+  return () => {
+    known ??= { value: compute() };
+    return known.value;
+  };
 }
 
 function identityOf(seed: number, index: number, server: number): MeterIdentity {

@@ -127,6 +127,9 @@ export interface ObjectDefinition {
   readonly scaler: number | null;
 }
 
+/** Logical name of the association that a client is in. */
+export const CURRENT_ASSOCIATION = '0.0.40.0.0.255';
+
 /** Minutes from local time to UTC: these meters keep Central European standard time all year. */
 export const DEVIATION = -60;
 

@@ -7,7 +7,7 @@ import { dataAccessResult } from '../../dlms/xdlms/data-access-result.ts';
 import type { AttributeSelection, Datablock, SetRequest, SetResponse } from '../../dlms/xdlms/services.ts';
 import { writeAttribute } from './access.ts';
 import { IncomingBlocks } from './block-transfer.ts';
-import { type ObjectDefinition, type ReadContext, RESULT } from './object-model.ts';
+import { type ObjectDefinition, RESULT, type ReadContext } from './object-model.ts';
 
 const TRANSFER = { longSetAborted: 17, noLongSetInProgress: 18, dataBlockNumberInvalid: 19 } as const;
 

@@ -43,7 +43,7 @@ export class VirtualMeter {
 
   /** A client SAP that begins to talk; null when the meter does not know it and stays silent. */
   dialogueWith(client: number, misbehaviour: Misbehaviour): Dialogue | null {
-    if (accessOf(client, this.model.authentication) === null) return null;
+    if (accessOf(client, this.model) === null) return null;
     return new Dialogue(this, new CosemServer(this.model, client), misbehaviour, this.clock);
   }
 

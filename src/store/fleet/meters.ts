@@ -2,9 +2,11 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../../core/errors.ts';
 import { type Database, inTransaction } from '../database.ts';
+import { counterKeyId, noteMeterOfCounter } from '../local/counters.ts';
 import { addConnection, retireConnections } from './connections.ts';
 import { bumpRevision } from './revision.ts';
 import { sealSecrets } from './sealed.ts';
+import { clientSystemTitleFor } from './system-title.ts';
 import type { NewMeter, NewPointGroup } from './types.ts';
 import { validateMeter } from './validate.ts';
 
@@ -27,6 +29,7 @@ export function addMeter(database: Database, meter: NewMeter): number {
     // The id is part of what the secrets are sealed for, and is known only now.
     const sealed = sealSecrets(database.sealing(), id, meter.secrets);
     sql.prepare('UPDATE meter SET secrets = ? WHERE id = ?').run(sealed, id);
+    noteCounter(database, id, meter);
     for (const group of meter.groups) insertGroup(sql, id, group);
     if (target !== undefined && meter.token === undefined) {
       fail('INVALID_VALUE', `in device mode each meter needs a token of its own: "${meter.name}" has none`, {
@@ -86,6 +89,13 @@ function deviceTarget(sql: BetterSqlite3.Database): { id: number; url: string } 
   const targets = sql.prepare<[], { id: number; url: string; mode: string }>('SELECT id, url, mode FROM target').all();
   if (targets.length === 0) fail('NOT_INITIALISED', 'there is no target yet');
   return targets.find(({ mode }) => mode === 'device');
+}
+
+/** A key that was here before goes on from its counter, whichever meter had it. */
+function noteCounter(database: Database, id: number, { settings, secrets }: NewMeter): void {
+  if (secrets.blockCipherKey === null) return;
+  const title = clientSystemTitleFor(database, settings);
+  noteMeterOfCounter(database.sql, counterKeyId(database, secrets.blockCipherKey, title), id);
 }
 
 function lineOf(sql: BetterSqlite3.Database, link: string): number {

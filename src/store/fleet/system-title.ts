@@ -1,5 +1,7 @@
 /** Who we are to meters that want protected messages. */
+import { fromHex } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
+import type { MeterSettings } from '../../dlms/settings.ts';
 import type { Database } from '../database.ts';
 import { mapped } from '../errors.ts';
 
@@ -12,4 +14,12 @@ export function clientSystemTitle({ sql, path }: Database): Uint8Array {
   const row = mapped(path, () => sql.prepare<[], { title: Buffer }>(select).get());
   if (row === undefined) return fail('DATABASE_CORRUPT', `${path} holds no system title`);
   return new Uint8Array(row.title);
+}
+
+/** Ours towards one meter, as its settings have it. */
+export function clientSystemTitleFor(
+  database: Database,
+  { systemTitle }: Pick<MeterSettings, 'systemTitle'>,
+): Uint8Array {
+  return systemTitle === null ? clientSystemTitle(database) : fromHex(systemTitle);
 }

@@ -29,7 +29,7 @@ export interface StoredCounter {
 
 /**
  * Under which name the counters of a key are kept: 32 octets that tell nothing of the key. `systemTitle`: ours, 8 octets;
- * it makes half of the initialization vector, so each title has counters of its own. Throws SEALING_KEY_*.
+ * it is part of the initialization vector, so each title has counters of its own. Throws SEALING_KEY_*.
  */
 export function counterKeyId(database: Database, blockCipherKey: Uint8Array, systemTitle: Uint8Array): Uint8Array {
   return database.sealing().counterKeyId(blockCipherKey, systemTitle);

@@ -57,8 +57,7 @@ export type Failure = ErrorReport & Pick<BridgeError, 'facts'>;
 
 export type WriterReply =
   /** `result`: as `Execute` returns it. */
-  | { readonly ok: true; readonly result: readonly number[] }
-  | { readonly ok: false; readonly failure: Failure };
+  { readonly ok: true; readonly result: readonly number[] } | { readonly ok: false; readonly failure: Failure };
 
 /** Whatever carries groups of requests out: a thread of its own, or this one. One group at a time. */
 export interface WriterBackend {

@@ -1,0 +1,51 @@
+/** Which conformance bits each form of a request needs (Green Book 9.4.6.1). */
+import type { Apdu } from '../../dlms/xdlms/apdu.ts';
+import { type Conformance, type ConformanceBit, hasConformance } from '../../dlms/xdlms/conformance.ts';
+import type { ActionRequest, GetRequest, SetRequest } from '../../dlms/xdlms/services.ts';
+
+type Forms<A extends { readonly type: string }> = Readonly<Record<A['type'], readonly ConformanceBit[]>>;
+
+const GET: Forms<GetRequest> = {
+  normal: ['get'],
+  next: ['get', 'block-transfer-with-get-or-read'],
+  'with-list': ['get', 'multiple-references'],
+};
+const SET: Forms<SetRequest> = {
+  normal: ['set'],
+  'with-list': ['set', 'multiple-references'],
+  'with-first-datablock': ['set', 'block-transfer-with-set-or-write'],
+  'with-datablock': ['set', 'block-transfer-with-set-or-write'],
+  'with-list-and-first-datablock': ['set', 'multiple-references', 'block-transfer-with-set-or-write'],
+};
+const ACTION: Forms<ActionRequest> = {
+  normal: ['action'],
+  'with-list': ['action', 'multiple-references'],
+  'next-pblock': ['action', 'block-transfer-with-action'],
+  'with-first-pblock': ['action', 'block-transfer-with-action'],
+  'with-pblock': ['action', 'block-transfer-with-action'],
+  'with-list-and-first-pblock': ['action', 'multiple-references', 'block-transfer-with-action'],
+};
+
+/** Whether a request may come in an association with this conformance; false for services that the meter has not. */
+export function isNegotiated(request: Apdu, conformance: Conformance): boolean {
+  const needed = neededBy(request);
+  return needed?.every((bit) => hasConformance(conformance, bit)) ?? false;
+}
+
+function neededBy(request: Apdu): readonly ConformanceBit[] | null {
+  switch (request.apdu) {
+    case 'get-request':
+      return usesSelection(request) ? [...GET[request.type], 'selective-access'] : GET[request.type];
+    case 'set-request':
+      return SET[request.type];
+    case 'action-request':
+      return ACTION[request.type];
+    default:
+      return null;
+  }
+}
+
+function usesSelection(request: GetRequest): boolean {
+  if (request.type === 'normal') return request.accessSelection !== null;
+  return request.type === 'with-list' && request.attributes.some(({ accessSelection }) => accessSelection !== null);
+}
