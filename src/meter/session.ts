@@ -39,6 +39,8 @@ export interface SecurityPorts {
 /** Where meters show the invocation counter that they expect, to the public client (facts of IDIS and DLMS UA 1000-1). */
 const INVOCATION_COUNTER = { classId: 1, instanceId: '0.0.43.1.0.255', attributeId: 2 } as const;
 const PUBLIC_CLIENT = 16;
+/** A counter that rises once a second is here after 127 years. */
+const HIGHEST_PLAUSIBLE_COUNTER = 4_000_000_000;
 /** An association step protects one APDU and, in the HLS exchange, answers one challenge. */
 const COUNTERS_PER_STEP = 2;
 
@@ -217,15 +219,15 @@ export class MeterSession {
       const event = await this.converse(standing, (association) => association.begin(exchange));
       await this.end(standing);
       const [result] = event.kind === 'answered' ? exchange.result : [];
-      if (
-        result === undefined ||
-        !('data' in result) ||
-        !('value' in result.data) ||
-        typeof result.data.value !== 'number'
-      )
+      const value = result !== undefined && 'data' in result && 'value' in result.data ? result.data.value : null;
+      if (typeof value !== 'number') return;
+      // Nothing vouches for what the public client reads: one forged value near the end would use the key up for good.
+      if (value > HIGHEST_PLAUSIBLE_COUNTER) {
+        log.warn({ counter: value }, 'the meter shows an invocation counter near its end; it is not believed');
         return;
-      await this.counters.raise(result.data.value + 1);
-      log.info({ counter: result.data.value }, 'invocation counter read from the meter');
+      }
+      await this.counters.raise(value + 1);
+      log.info({ counter: value }, 'invocation counter read from the meter');
     } catch (thrown) {
       log.debug({ code: asBridgeError(thrown).code }, 'the public client does not show the invocation counter');
     }
