@@ -54,6 +54,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'DUPLICATE_TOKEN',
   'ALREADY_EXISTS',
   'NOT_FOUND',
+  'UNSUPPORTED',
 ]);
 
 export function exitStatusOf(error: BridgeError): number {
@@ -106,7 +107,7 @@ export function verb(
         (await run({ databasePath: databasePath(globals.db), json, log, signal: stop.signal, print }, command)) ??
         EXIT.done;
     } catch (thrown) {
-      const error = asBridgeError(thrown);
+      const error = interruptionOf(thrown, stop.signal) ?? asBridgeError(thrown);
       printError(error.report(), json);
       process.exitCode = exitStatusOf(error);
     } finally {
@@ -114,6 +115,13 @@ export function verb(
       process.off('SIGTERM', interrupt);
     }
   };
+}
+
+/** What a prompt or wait throws when the user gives up, in our words; null for anything else. */
+function interruptionOf(thrown: unknown, signal: AbortSignal): BridgeError | null {
+  if (signal.aborted) return asBridgeError(signal.reason);
+  const aborted = thrown instanceof Error && thrown.name === 'AbortError';
+  return aborted ? new BridgeError('INTERRUPTED', 'given up') : null;
 }
 
 function ensureNewline(text: string): string {

@@ -28,6 +28,13 @@ const program = new Command('dlms')
   .showHelpAfterError(false)
   .configureOutput({ writeErr: () => {} });
 
+// Who reads our output may go before us (`| head`); that must not end a daemon that is still delivering.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 const verbs = [
   registerInit,
   registerRun,

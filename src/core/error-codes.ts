@@ -10,7 +10,6 @@ export type Layer =
   | 'hdlc'
   | 'wrapper'
   | 'mbus'
-  | 'mbus'
   | 'acse'
   | 'security'
   | 'axdr'
@@ -325,7 +324,12 @@ export const ERROR_CODES = {
     'the file or environment variable that should hold the secret cannot be read',
   ),
   NOT_FOUND: row('config', 'config', false, 'there is nothing of that name: look with the list command'),
-  ALREADY_EXISTS: row('config', 'config', false, 'there is one of that name already: edit or remove it first'),
+  ALREADY_EXISTS: row(
+    'config',
+    'config',
+    false,
+    'there is one of that name already: take another name, or remove that one first',
+  ),
   DUPLICATE_KEY: row(
     'config',
     'config',
@@ -365,7 +369,7 @@ export const ERROR_CODES = {
     'store',
     'config',
     false,
-    'the database is of an older version and was opened for reading only: start the daemon once, it brings it up to date',
+    'the database is of an older version and was opened for reading only: any command that writes, or the daemon, brings it up to date',
   ),
   DATABASE_DENIED: row(
     'store',
@@ -378,7 +382,7 @@ export const ERROR_CODES = {
     'store',
     'config',
     false,
-    'another daemon works on this database: stop it first (systemctl stop dlms-multi-meter)',
+    'another daemon works on this database: stop it first, it may run as a service or in another terminal',
   ),
   SEALING_KEY_WRONG: row(
     'store',

@@ -66,6 +66,8 @@ export class Daemon {
       database = openDatabase(databasePath, { readonly: true, busyTimeoutMs: DAEMON_BUSY_MS });
       const daemon = new Daemon(options, lock, database, writer);
       await daemon.applyConfiguration();
+      // What an earlier process left there must not pass for ours.
+      await daemon.saveStatus();
       daemon.loops.push(
         daemon.every(REVISION_EVERY_MS, () => daemon.followConfiguration()),
         daemon.every(STATUS_EVERY_MS, () => daemon.saveStatus()),
@@ -117,8 +119,14 @@ export class Daemon {
     await this.saveStatus();
     this.summarise();
     const outcome = { ...this.figures(), drained };
-    await this.writer.close();
+    if (!drained)
+      this.options.log.warn(
+        { rows: this.outbox.depth().rows },
+        'rows are left in the outbox; the next start delivers them',
+      );
+    // The writer last: the last handle to close folds the write-ahead log into the database.
     this.database.close();
+    await this.writer.close();
     this.lock.release();
     return outcome;
   }

@@ -46,6 +46,7 @@ export class FleetRunner {
     this.deps = deps;
   }
 
+  /** After `stop` those that were stopped last. */
   get activeLines(): ReadonlyMap<number, LineWorker> {
     return this.lines;
   }
@@ -83,7 +84,6 @@ export class FleetRunner {
     const pollers = [...this.meters.values()].map(({ poller }) => poller.stop());
     const lines = [...this.lines.values()].map((line) => line.stop());
     this.meters.clear();
-    this.lines.clear();
     await Promise.all([...pollers, ...lines]);
   }
 

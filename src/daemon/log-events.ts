@@ -12,30 +12,35 @@ export function logEvents(
   thingsboard: EventBus<ThingsBoardEvents>,
   log: Logger,
 ): void {
+  // A meter or point that goes on failing in the same way is said once.
   const failing = new Map<number, string>();
-  polling.on('committed', ({ meterId, cycleId, readings, failures, pollMs, roundTrips }) => {
-    if (failing.delete(meterId)) log.info({ meterId }, 'meter answers again');
+  const failingPoints = new Map<number, string>();
+  polling.on('committed', ({ meterId, meter, cycleId, readings, failures, pollMs, roundTrips }) => {
+    if (failing.delete(meterId)) log.info({ meter }, 'meter answers again');
+    const points = failures.map(({ key, error }) => `${key}: ${error.code}`).join(', ');
+    if (points !== (failingPoints.get(meterId) ?? '')) {
+      if (points === '') log.info({ meter }, 'all points are read again');
+      else log.warn({ meter, cycleId, points }, `points not read: ${points}`);
+    }
+    failingPoints.set(meterId, points);
     const values = Object.fromEntries(readings.map(({ key, value }) => [key, textOf(value)]));
-    log.debug(
-      { meterId, cycleId, pollMs: Math.round(pollMs), roundTrips, values, failed: failures.map(({ key }) => key) },
-      'cycle committed',
-    );
+    log.debug({ meter, cycleId, pollMs: Math.round(pollMs), roundTrips, values }, 'cycle committed');
   });
-  // A meter that goes on failing in the same way is said once.
-  polling.on('failed', ({ meterId, cycleId, error }) => {
-    const fields = { meterId, cycleId, code: error.code, fault: error.fault };
-    if (failing.get(meterId) === error.code) log.debug(fields, error.message);
+  polling.on('failed', ({ meterId, meter, cycleId, error }) => {
+    const { code, fault, hint } = error;
+    const fields = { meter, cycleId, code, fault, hint };
+    if (failing.get(meterId) === code) log.debug(fields, `meter not read: ${error.message}`);
     else log.warn(fields, `meter not read: ${error.message}`);
-    failing.set(meterId, error.code);
+    failing.set(meterId, code);
   });
-  thingsboard.on('published', ({ connectionId, rowId, cycleId, readings }) =>
-    log.debug({ connectionId, rowId, cycleId, readings }, 'row delivered'),
+  thingsboard.on('published', ({ connectionId, rowId, cycleId, device, readings }) =>
+    log.debug({ connectionId, meter: device, rowId, cycleId, readings }, 'row delivered'),
   );
 }
 
 export function logSummary(log: Logger, { cycles, messages, publishRate }: DaemonFigures): void {
-  const rate = publishRate === null ? '-' : (publishRate * 100).toFixed(1);
-  log.info({ cycles, messages, publishRate }, `Cycles: ${cycles} | MQTT: ${messages} msgs (${rate}%)`);
+  const rate = publishRate === null ? '-' : `${(publishRate * 100).toFixed(1)}%`;
+  log.info({ cycles, messages, publishRate }, `Cycles: ${cycles} | MQTT: ${messages} msgs (${rate})`);
 }
 
 function textOf(value: ReadingValue): string {

@@ -12,6 +12,8 @@ export interface Knowledge {
   readonly scalerUnits: Map<string, ScalerUnit | null>;
   /** Class of each object in the object list by OBIS; null while the list was not read. */
   classes: ReadonlyMap<string, number> | null;
+  /** The list was read by this process: an object that it has not is not looked for again. */
+  classesAreFresh: boolean;
 }
 
 const SCALER_UNIT = 'scaler-unit:';
@@ -29,7 +31,11 @@ export function knowledgeOf(learned: ReadonlyMap<string, string>): Knowledge {
       scalerUnits.set(kind.slice(SCALER_UNIT.length), JSON.parse(json) as ScalerUnit | null);
   }
   const classes = learned.get(CLASSES);
-  return { scalerUnits, classes: classes === undefined ? null : new Map(JSON.parse(classes) as [string, number][]) };
+  return {
+    scalerUnits,
+    classes: classes === undefined ? null : new Map(JSON.parse(classes) as [string, number][]),
+    classesAreFresh: false,
+  };
 }
 
 export function scalerUnitFact(key: string, scalerUnit: ScalerUnit | null): LearnedFact {

@@ -36,7 +36,7 @@ export interface PointsRead {
 }
 
 /** Attribute that holds scaler and unit of attribute `attribute`, by class (Blue Book 4.3.2, 4.3.3, 4.3.4). */
-const SCALER_ATTRIBUTE: Readonly<Record<number, { readonly of: readonly number[]; readonly at: number }>> = {
+export const SCALER_ATTRIBUTE: Readonly<Record<number, { readonly of: readonly number[]; readonly at: number }>> = {
   3: { of: [2], at: 3 },
   4: { of: [2], at: 3 },
   5: { of: [2, 3], at: 4 },
@@ -63,11 +63,16 @@ export async function readPoints(
   const results = plans.map((plan): PointResult => {
     if (plan instanceof BridgeError)
       return { classId: null, data: null, scalerUnit: null, capturedAt: null, error: plan };
-    learnScaler(plan, answers, knowledge, learned);
+    const unscaled = learnScaler(plan, answers, knowledge, learned);
     const answer = answers[plan.value]!;
     const scalerUnit = plan.scalerKey === null ? null : (knowledge.scalerUnits.get(plan.scalerKey) ?? null);
     const capturedAt = plan.captureTime === null ? null : utcOfAnswer(answers[plan.captureTime]!);
-    if ('data' in answer) return { classId: plan.classId, data: answer.data, scalerUnit, capturedAt, error: null };
+    if ('data' in answer) {
+      const { data } = answer;
+      // A number whose scaler is not known may be wrong by powers of ten: no value is better than that one.
+      const known = unscaled === null;
+      return { classId: plan.classId, data: known ? data : null, scalerUnit, capturedAt, error: unscaled };
+    }
     const error = dataAccessError(answer.dataAccessResult.code, `${plan.classId}:${plan.obis}:${plan.attribute}`);
     return { classId: plan.classId, data: null, scalerUnit, capturedAt: null, error };
   });
@@ -123,19 +128,20 @@ function planOf(
   };
 }
 
-/** Keeps a scaler that was just read.  */
+/** Keeps a scaler that was just read; one that holds none (null-data) is kept as such. Gives why it was refused, or null. */
 function learnScaler(
   plan: PointPlan,
   answers: readonly GetResult[],
   knowledge: Knowledge,
   learned: LearnedFact[],
-): void {
-  if (plan.scaler === null || plan.scalerKey === null || knowledge.scalerUnits.has(plan.scalerKey)) return;
+): BridgeError | null {
+  if (plan.scaler === null || plan.scalerKey === null || knowledge.scalerUnits.has(plan.scalerKey)) return null;
   const answer = answers[plan.scaler]!;
-  if (!('data' in answer)) return;
+  if (!('data' in answer)) return dataAccessError(answer.dataAccessResult.code, `the scaler of ${plan.scalerKey}`);
   const scalerUnit = parseScalerUnit(answer.data);
   knowledge.scalerUnits.set(plan.scalerKey, scalerUnit);
   learned.push(scalerUnitFact(plan.scalerKey, scalerUnit));
+  return null;
 }
 
 function utcOfAnswer(answer: GetResult): number | null {
@@ -145,17 +151,18 @@ function utcOfAnswer(answer: GetResult): number | null {
 }
 
 /** The class of each point; an object that is not in the list is an error of that point alone. */
-async function classesOf(
+export async function classesOf(
   session: MeterSession,
   points: readonly PointReference[],
   knowledge: Knowledge,
   learned: LearnedFact[],
 ): Promise<(number | BridgeError)[]> {
   const lacking = points.some(({ classId, obis }) => classId === null && !knowledge.classes?.has(obis));
-  if (lacking && knowledge.classes === null) {
+  if (lacking && !knowledge.classesAreFresh) {
     try {
       const objects = await readObjectList(session);
       knowledge.classes = new Map(objects.map(({ obis, classId }) => [obis, classId]));
+      knowledge.classesAreFresh = true;
       learned.push(classesFact(knowledge.classes));
     } catch (thrown) {
       const error = asBridgeError(thrown);

@@ -42,6 +42,8 @@ export interface PointFailure {
 /** A cycle that committed at least one reading. */
 export interface CycleCommitted {
   readonly meterId: number;
+  /** The meter's name. */
+  readonly meter: string;
   readonly cycleId: string;
   /** The connections that each got a row with the readings. */
   readonly connectionIds: readonly number[];
@@ -55,6 +57,7 @@ export interface CycleCommitted {
 
 export interface CycleFailed {
   readonly meterId: number;
+  readonly meter: string;
   readonly cycleId: string;
   readonly error: BridgeError;
   readonly failures: readonly PointFailure[];
@@ -172,7 +175,8 @@ export class MeterPoller {
     } catch (thrown) {
       for (const group of groups) this.due.add(group);
       const error = asBridgeError(thrown);
-      if (error.code !== 'STOPPING') events.emit('failed', { meterId: this.meter.id, cycleId, error, failures: [] });
+      if (error.code !== 'STOPPING')
+        events.emit('failed', { meterId: this.meter.id, meter: this.meter.name, cycleId, error, failures: [] });
       return;
     }
     const { readings, failures } = readingsOf(points, polled);
@@ -188,13 +192,13 @@ export class MeterPoller {
   }): Promise<void> {
     const { events } = this.deps;
     const { cycleId, polled, readings, failures } = cycle;
-    const { id: meterId, name, connectionIds } = this.meter;
+    const { id: meterId, name: meter, connectionIds } = this.meter;
     try {
       const createdAt = polled.answeredAt;
       await this.commitUntilDone({
         cycleId,
         meterId,
-        device: name,
+        device: meter,
         createdAt,
         connectionIds,
         readings,
@@ -205,6 +209,7 @@ export class MeterPoller {
       if (readings.length > 0) {
         events.emit('committed', {
           meterId,
+          meter,
           cycleId,
           connectionIds,
           readings,
@@ -214,10 +219,10 @@ export class MeterPoller {
           roundTrips,
         });
       } else if (first !== undefined) {
-        events.emit('failed', { meterId, cycleId, error: first.error, failures });
+        events.emit('failed', { meterId, meter, cycleId, error: first.error, failures });
       }
     } catch (thrown) {
-      events.emit('failed', { meterId, cycleId, error: asBridgeError(thrown), failures });
+      events.emit('failed', { meterId, meter, cycleId, error: asBridgeError(thrown), failures });
     }
   }
 

@@ -4,7 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { concat, fromHex, toHex } from '../../src/core/bytes.ts';
 import { decodeApdu, encodeApdu } from '../../src/dlms/xdlms/apdu.ts';
 import { BlockReceiver, type ReceivedBlock } from '../../src/dlms/xdlms/block-receiver.ts';
-import { acknowledgementBlock, blockBurst, splitIntoBlocks, unconfirmedBlocks } from '../../src/dlms/xdlms/block-sender.ts';
+import {
+  acknowledgementBlock,
+  blockBurst,
+  splitIntoBlocks,
+  unconfirmedBlocks,
+} from '../../src/dlms/xdlms/block-sender.ts';
 import type { GeneralBlockTransfer } from '../../src/dlms/xdlms/block-transfer.ts';
 import { codeOf } from '../support/error-code.ts';
 
@@ -81,7 +86,9 @@ describe('receiving from a meter with windows of five', () => {
 describe('a receiver', () => {
   test('takes the blocks of a push without acknowledging', () => {
     const blocks = receiver();
-    const taken = unconfirmedBlocks([Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)]).map((one) => blocks.accept(one));
+    const taken = unconfirmedBlocks([Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)]).map((one) =>
+      blocks.accept(one),
+    );
     expect(taken.every(({ acknowledge }) => acknowledge === null)).toBe(true);
     expect(wholeOf(taken)).toBe('010203');
   });
@@ -93,7 +100,9 @@ describe('a receiver', () => {
       [3, 1, 2],
     ]) {
       const blocks = receiver();
-      expect(wholeOf(order.map((number) => blocks.accept(block(number, { lastBlock: number === 3, window: 0 }))))).toBe('010203');
+      expect(wholeOf(order.map((number) => blocks.accept(block(number, { lastBlock: number === 3, window: 0 }))))).toBe(
+        '010203',
+      );
     }
   });
   test('counts from 0 with a meter that does', () => {
@@ -104,7 +113,9 @@ describe('a receiver', () => {
   });
   test('takes an empty last block', () => {
     const blocks = receiver();
-    expect(wholeOf([blocks.accept(block(1)), blocks.accept(block(2, { lastBlock: true, blockData: new Uint8Array(0) }))])).toBe('01');
+    expect(
+      wholeOf([blocks.accept(block(1)), blocks.accept(block(2, { lastBlock: true, blockData: new Uint8Array(0) }))]),
+    ).toBe('01');
   });
   test('knows a block of another message', () => {
     const blocks = receiver();
@@ -120,7 +131,12 @@ describe('a receiver', () => {
   test('is bounded: octets, and blocks far ahead', () => {
     const blocks = receiver(3);
     expect(blocks.accept(block(66)).outcome.kind).toBe('conflict');
-    expect(kinds([1, 2, 3, 4].map((number) => blocks.accept(block(number))))).toEqual(['block', 'block', 'block', 'too-long']);
+    expect(kinds([1, 2, 3, 4].map((number) => blocks.accept(block(number))))).toEqual([
+      'block',
+      'block',
+      'block',
+      'too-long',
+    ]);
   });
   test('keeps copies', () => {
     const blocks = receiver();

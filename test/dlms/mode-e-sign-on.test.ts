@@ -43,7 +43,10 @@ describe('a meter that offers HDLC', () => {
     expect(heard.sent).toEqual([toHex(addEvenParity(asciiOctets('\x06252\r\n')))]);
     expect(heard.delays).toEqual([200]);
     expect(heard.events).toEqual([
-      { kind: 'identified', identification: expect.objectContaining({ manufacturer: 'LGZ', announcesModeEHdlc: true }) },
+      {
+        kind: 'identified',
+        identification: expect.objectContaining({ manufacturer: 'LGZ', announcesModeEHdlc: true }),
+      },
       { kind: 'ready', baudRate: 9600 },
     ]);
   });
@@ -75,7 +78,10 @@ describe('a disturbed line', () => {
   const echoes = concat([ECHO, addEvenParity(ZMG)]);
   test('our own request comes back first', () => {
     expect(kinds(hear(started(), echoes))).toEqual(['identified', 'ready']);
-    expect(kinds(hear(started({ address: '12' }), asciiOctets('/?12!\r\n/LGZ5\\2A\r\n')))).toEqual(['identified', 'ready']);
+    expect(kinds(hear(started({ address: '12' }), asciiOctets('/?12!\r\n/LGZ5\\2A\r\n')))).toEqual([
+      'identified',
+      'ready',
+    ]);
   });
   test('noise before the identification, slashes and line ends among it', () => {
     const noise = Uint8Array.of(0x00, 0xff, 0x2f, 0xaf, 0x0a, 0x8a, 0x2f, 0x3f, 0x80);
@@ -112,12 +118,15 @@ describe('a disturbed line', () => {
 });
 
 describe('a meter that does not', () => {
-  test.each(['/LGF5E360\r\n', '/Ene5\\T210-D ESMR5.0\r\n', '/KAM MC\r\n', '/XYZ9\\2A\r\n'])('offer HDLC: %j', (line) => {
-    const { sent, events } = hear(started(), asciiOctets(line));
-    expect(sent).toEqual([]);
-    expect(events.map(({ kind }) => kind)).toEqual(['identified', 'failed']);
-    expect(events[1]).toMatchObject({ error: { code: 'MODE_E_NOT_OFFERED', layer: 'mode-e' } });
-  });
+  test.each(['/LGF5E360\r\n', '/Ene5\\T210-D ESMR5.0\r\n', '/KAM MC\r\n', '/XYZ9\\2A\r\n'])(
+    'offer HDLC: %j',
+    (line) => {
+      const { sent, events } = hear(started(), asciiOctets(line));
+      expect(sent).toEqual([]);
+      expect(events.map(({ kind }) => kind)).toEqual(['identified', 'failed']);
+      expect(events[1]).toMatchObject({ error: { code: 'MODE_E_NOT_OFFERED', layer: 'mode-e' } });
+    },
+  );
 
   const outcome = (signOn: ModeESignOn): SignOnEvent | undefined => {
     for (let attempt = 0; attempt < 10; attempt += 1) {
@@ -130,13 +139,18 @@ describe('a meter that does not', () => {
     const signOn = started();
     expect(signOn.timeout().send).toHaveLength(1);
     expect(signOn.timeout().send).toHaveLength(1);
-    expect(signOn.timeout()).toMatchObject({ send: [], events: [{ kind: 'failed', error: { code: 'METER_TIMEOUT' } }] });
+    expect(signOn.timeout()).toMatchObject({
+      send: [],
+      events: [{ kind: 'failed', error: { code: 'METER_TIMEOUT' } }],
+    });
     expect(signOn.timeout()).toEqual({ send: [], delayMs: 0, events: [] });
   });
   test('answer, only the echo comes', () => {
     const signOn = started();
     hear(signOn, ECHO);
-    expect(outcome(signOn)).toMatchObject({ error: { code: 'METER_TIMEOUT', message: expect.stringContaining('echo') } });
+    expect(outcome(signOn)).toMatchObject({
+      error: { code: 'METER_TIMEOUT', message: expect.stringContaining('echo') },
+    });
   });
   test('speak at this rate: garbage', () => {
     const signOn = started();

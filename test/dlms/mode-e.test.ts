@@ -148,7 +148,7 @@ describe('telegrams', () => {
     expect(crc16Arc(asciiOctets('123456789'))).toBe(0xbb3d);
   });
   test('octets that are no text are refused', () => {
-    expect(codeOf(() => decodeModeE(asciiOctets(text.replace('(', '\x00') + '\r\n')))).toBe('MALFORMED');
+    expect(codeOf(() => decodeModeE(asciiOctets(`${text.replace('(', '\x00')}\r\n`)))).toBe('MALFORMED');
   });
 });
 

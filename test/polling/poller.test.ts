@@ -23,7 +23,7 @@ const ENERGY: PolledGroup = {
 };
 
 /** A session that answers every attribute: value 2305, scaler -1, V. */
-function fakeSession(asked: string[][]): MeterSession {
+function fakeSession(asked: string[][], state: { readonly refuseScalers: boolean }): MeterSession {
   return {
     counts: { roundTrips: 0, bytesSent: 0, bytesReceived: 0 },
     isAssociated: true,
@@ -33,6 +33,8 @@ function fakeSession(asked: string[][]): MeterSession {
       asked.push(attributes.map(({ instanceId, attributeId }) => `${instanceId}:${attributeId}`));
       return attributes.map(({ instanceId, attributeId }) => {
         if (instanceId === '9.9.9.9.9.9') return { dataAccessResult: { code: 4, name: 'object-undefined' } };
+        if (attributeId === 3 && state.refuseScalers)
+          return { dataAccessResult: { code: 3, name: 'read-write-denied' } };
         if (attributeId === 2) return { data: { type: 'long-unsigned', value: 2305 } };
         return {
           data: {
@@ -54,8 +56,8 @@ function bench(groups: readonly PolledGroup[] = [VOLTAGE, ENERGY]) {
     throw error;
   });
   const asked: string[][] = [];
-  const session = fakeSession(asked);
   const state = {
+    refuseScalers: false,
     failWith: null as BridgeError | null,
     resting: false,
     pollMs: 0,
@@ -63,6 +65,7 @@ function bench(groups: readonly PolledGroup[] = [VOLTAGE, ENERGY]) {
     commitFails: [] as BridgeError[],
     jobs: 0,
   };
+  const session = fakeSession(asked, state);
   const commits: CycleCommit[] = [];
   const line = {
     isResting: () => state.resting,
@@ -126,6 +129,18 @@ describe('what is read when', () => {
       unit: 'V',
       quality: 'good',
     });
+  });
+
+  test('a number whose scaler the meter refuses is not published: it may be wrong by powers of ten', async () => {
+    const { clock, poller, committed, failed, state } = bench([VOLTAGE]);
+    state.refuseScalers = true;
+    poller.start();
+    await clock.advance(10_000);
+    expect([committed.length, failed]).toEqual([0, ['DATA_ACCESS_READ_WRITE_DENIED']]);
+    state.refuseScalers = false;
+    await clock.advance(10_000);
+    await poller.stop();
+    expect(committed[0]?.readings[0]?.value).toEqual({ coefficient: 2305n, exponent: -1 });
   });
 
   test('a point that the meter refuses fails alone', async () => {

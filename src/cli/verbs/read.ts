@@ -1,8 +1,9 @@
 /** `read METER POINT...`: reads points once. The JSON is a contract, see CLI.md. */
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import type { JsonValue } from '../../core/json.ts';
+import { type JsonValue, writeJson } from '../../core/json.ts';
 import { valueOf as cosemValue } from '../../dlms/cosem/data-value.ts';
+import { isDateTimeAttribute } from '../../dlms/cosem/date-time-attributes.ts';
 import { unitSymbol } from '../../dlms/cosem/units.ts';
 import { present } from '../../dlms/decode/present.ts';
 import { type PointReference, type PointResult, readPoints } from '../../meter/points.ts';
@@ -52,7 +53,7 @@ function described(point: string, { obis, attribute }: PointReference, result: P
   const value =
     data === null
       ? null
-      : cosemValue(data, { scaler: scalerUnit?.scaler ?? 0, dateTime: isDateTime(classId, attribute) });
+      : cosemValue(data, { scaler: scalerUnit?.scaler ?? 0, dateTime: isDateTimeAttribute(classId, attribute) });
   return {
     point,
     obis,
@@ -68,15 +69,6 @@ function described(point: string, { obis, attribute }: PointReference, result: P
   };
 }
 
-/** Octet-strings of twelve octets that are date-times by the definition of their class (Blue Book 4.3.3, 4.5.1). */
-function isDateTime(classId: number | null, attribute: number): boolean {
-  return (
-    (classId === 8 && attribute === 2) ||
-    (classId === 4 && attribute === 5) ||
-    (classId === 5 && (attribute === 6 || attribute === 7))
-  );
-}
-
 function text(rows: ReturnType<typeof described>[]): string {
   const colour = pc.createColors(process.stdout.isTTY === true);
   return table(
@@ -90,6 +82,5 @@ function text(rows: ReturnType<typeof described>[]): string {
 }
 
 function plain(value: JsonValue): string {
-  if (value !== null && typeof value === 'object' && 'text' in value) return String(value.text);
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : writeJson(value);
 }

@@ -49,7 +49,7 @@ function status(context: Context): undefined {
   }));
   const report = {
     daemon: daemonReport(running, stored),
-    meters: metersReport(fleet, stored),
+    meters: metersReport(fleet, stored, running),
     lines: linesReport(fleet, stored),
     targets: targetsReport(fleet, stored),
     outbox: outboxReport(depth),
@@ -77,12 +77,12 @@ function daemonReport(running: boolean, stored: ReadonlyMap<string, StoredStatus
   };
 }
 
-function metersReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
+function metersReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, running: boolean) {
   return fleet.meters.map((meter) => {
     const known = of<MeterStatus>(stored, `meter:${meter.id}`);
     return {
       name: meter.name,
-      state: meter.enabled ? (known?.state ?? 'waiting') : 'disabled',
+      state: meterState(meter.enabled, running, known),
       line: fleet.lines.find(({ id }) => id === meter.lineId)?.link ?? null,
       lastReading: isoOf(known?.lastReadingAt),
       lastCycleMs: known?.lastCycleMs ?? null,
@@ -95,6 +95,12 @@ function metersReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
       values: known?.values ?? {},
     };
   });
+}
+
+/** Without a daemon nothing is known of a meter but what it said last. */
+function meterState(enabled: boolean, running: boolean, known: MeterStatus | undefined): string {
+  if (!enabled) return 'disabled';
+  return running ? (known?.state ?? 'waiting') : 'stopped';
 }
 
 function linesReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
@@ -207,11 +213,18 @@ function text({ daemon, meters, lines, targets, outbox }: Report): string {
           connection.clientId ?? '-',
           String(connection.rows),
           String(connection.pending),
-          connection.state === 'connected' ? '' : (connection.error?.code ?? ''),
+          isSettled(connection, now) ? '' : (connection.error?.code ?? ''),
         ]),
       ),
     ),
     '',
     outboxText(outbox),
   ].join('\n');
+}
+
+/** A session that stands for a while shows that what ended the last one is over. */
+const SETTLED_AFTER_MS = 60_000;
+
+function isSettled({ state, connectedSince }: { state: string; connectedSince: string | null }, now: number): boolean {
+  return state === 'connected' && connectedSince !== null && now - Date.parse(connectedSince) > SETTLED_AFTER_MS;
 }

@@ -21,7 +21,9 @@ import { invokeIdAndPriorityOf } from '../xdlms/invoke-id.ts';
 import { decodeAnyApdu } from './apdu.ts';
 import { attempt } from './attempt.ts';
 import { decodeHdlc } from './hdlc.ts';
+import { decodeModeE } from './mode-e.ts';
 import { type JsonObject, presentObject } from './present.ts';
+import { decodePush } from './push.ts';
 import { decodeSecurityVector } from './security-vector.ts';
 
 export interface BatchVector {
@@ -69,6 +71,8 @@ function decodeLayer(layer: string, octets: Uint8Array, context: BatchContext): 
   const unit = typeof context.unit === 'string' ? context.unit : undefined;
   if (layer === 'hdlc') return decodeHdlc(octets, unit);
   if (layer === 'security') return presentObject(decodeSecurityVector(octets, context));
+  if (layer === 'push') return decodePush(octets, context);
+  if (layer === 'mode-e') return decodeModeE(octets);
   const units = LAYERS[layer];
   if (units === undefined) return fail('UNSUPPORTED', `the layer "${layer}" is not decoded yet`);
   const decode = unit === undefined ? Object.values(units)[0] : units[unit];

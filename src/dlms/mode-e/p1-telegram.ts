@@ -20,11 +20,13 @@ export interface P1Telegram {
 }
 
 const POLYNOMIAL = 0xa001;
+const SLASH = 0x2f;
 const TELEGRAM = /^(\/[^\r\n]*)\r\n([\s\S]*?\r\n)!(?:([0-9A-Fa-f]{4})(?:\r\n)?|\r\n)$/;
 const NOT_ASCII = /[^\t\r\n -~]/;
 
 /** Whether octets are an identification line with more behind it. */
 export function looksLikeTelegram(octets: Uint8Array): boolean {
+  if (octets[0] !== SLASH) return false;
   const text = asciiText(octets);
   const end = text.indexOf('\r\n');
   return end >= 0 && end + 2 < text.length && parseIdentification(text.slice(0, end)) !== null;

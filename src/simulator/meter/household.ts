@@ -14,7 +14,7 @@ const SECONDS_PER_HOUR = 3600;
 /** Length of a demand interval: maximum demand is the largest mean power of a whole quarter of an hour. */
 const DEMAND_SECONDS = 900;
 /** Meters were installed at this moment, with what they had counted in the factory and before. */
-const INSTALLED = Date.UTC(2024, 0, 1);
+export const INSTALLED = Date.UTC(2024, 0, 1);
 
 interface Harmonic {
   /** Whole periods in a day, so that midnight joins without a step. */

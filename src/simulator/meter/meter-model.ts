@@ -1,12 +1,14 @@
 /** One virtual meter as a model: who it is, what it measures, which objects it has. Nothing of lines or frames. */
 import type { SimulatedAuthentication } from './association.ts';
+import { eventsUntil } from './event-log.ts';
 import { type Household, householdAt, makeHousehold, maximumDemandAt } from './household.ts';
 import { InvocationCounters } from './invocation-counters.ts';
 import { type MeterSecurity, meterSecurityOf, type SecurityOptions } from './meter-security.ts';
 import { MeterState } from './meter-state.ts';
 import type { AssociationView, MeterIdentity, ObjectDefinition, ProfileOptions, ReadContext } from './object-model.ts';
-import { DEMAND_OBIS, objectsOf } from './objects.ts';
+import { objectsOf } from './objects.ts';
 import { seedOf } from './random.ts';
+import { DEMAND_OBIS } from './registers.ts';
 import { SECURITY_OBJECTS } from './security-objects.ts';
 
 /** Octets of the longest APDU that these meters receive or send, unless told otherwise. */
@@ -49,6 +51,7 @@ export class MeterModel {
   logicalDevices: readonly MeterIdentity[];
   private readonly household: Household;
   private readonly profiles: ProfileOptions;
+  private readonly meterSeed: number;
 
   /** Throws INVALID_VALUE for security options that do not fit one another. */
   constructor(options: MeterModelOptions) {
@@ -64,12 +67,13 @@ export class MeterModel {
     this.password = password;
     this.maxPdu = maxPdu;
     this.logicalDevices = [this.identity];
-    this.household = makeHousehold(seedOf(seed, index), phases);
+    this.meterSeed = seedOf(seed, index);
+    this.household = makeHousehold(this.meterSeed, phases);
   }
 
   /** What the attributes of this meter depend on at a moment, milliseconds UTC. */
   contextAt(at: number, association: AssociationView): ReadContext {
-    const { identity, household, logicalDevices, state, security, counters, profiles } = this;
+    const { identity, household, logicalDevices, state, security, counters, profiles, meterSeed } = this;
     const since = state.resetBefore(DEMAND_OBIS, at)?.at;
     const demand = once(() => maximumDemandAt(household, at, since));
     const values = once(() => householdAt(household, at));
@@ -86,7 +90,7 @@ export class MeterModel {
       state,
       security,
       invocationCounter: () => counters.lastAccepted,
-      events: () => state.events,
+      events: () => eventsUntil(at, meterSeed, state.events),
       profiles,
       when: (moment) => this.contextAt(moment, association),
     };

@@ -2,46 +2,11 @@
 import { associationObject } from './association-object.ts';
 import { CLOCK } from './clock-object.ts';
 import { DISCONNECT_CONTROL, NOTES } from './control-objects.ts';
-import type { HouseholdValues } from './household.ts';
-import {
-  counter,
-  dataObject,
-  extendedRegister,
-  logicalName,
-  type ObjectDefinition,
-  type RegisterFormat,
-  register,
-  textData,
-  UNIT,
-} from './object-model.ts';
+import { dataObject, logicalName, type ObjectDefinition, textData } from './object-model.ts';
+import { PROFILE_OBJECTS } from './profiles.ts';
+import { phaseRegisters, TOTALS } from './registers.ts';
 
 export const FIRMWARE = 'VM-1.0.0';
-
-const ENERGY: RegisterFormat = { type: 'double-long-unsigned', scaler: 0, unit: UNIT.Wh };
-const FINE_ENERGY: RegisterFormat = { type: 'long64-unsigned', scaler: -3, unit: UNIT.Wh };
-const REACTIVE_ENERGY: RegisterFormat = { type: 'double-long-unsigned', scaler: 0, unit: UNIT.varh };
-const POWER: RegisterFormat = { type: 'double-long-unsigned', scaler: 0, unit: UNIT.W };
-const REACTIVE_POWER: RegisterFormat = { type: 'double-long-unsigned', scaler: 0, unit: UNIT.var };
-const VOLTAGE: RegisterFormat = { type: 'long-unsigned', scaler: -1, unit: UNIT.V };
-const POWER_FACTOR: RegisterFormat = { type: 'long', scaler: -3, unit: UNIT.none };
-const FREQUENCY: RegisterFormat = { type: 'long-unsigned', scaler: -2, unit: UNIT.Hz };
-/** Two kinds of meter scale their currents differently, so that no client gets by with a guess. */
-const CURRENT = {
-  1: { type: 'long-unsigned', scaler: -3, unit: UNIT.A },
-  3: { type: 'long-unsigned', scaler: -2, unit: UNIT.A },
-} as const satisfies Record<1 | 3, RegisterFormat>;
-
-export const DEMAND_OBIS = '1.0.1.6.0.255';
-
-/** What the 64-bit register began with, in mWh: beyond 2^53, where a float no longer counts singly. */
-const FINE_ENERGY_START = 9_007_199_254_740_993n;
-
-/** OBIS value group C of voltage, current and active import of each phase (IEC 62056-61, table 5). */
-const PHASE_GROUPS = [
-  { voltage: 32, current: 31, power: 21 },
-  { voltage: 52, current: 51, power: 41 },
-  { voltage: 72, current: 71, power: 61 },
-] as const;
 
 /** SAP assignment, class 17 (Blue Book 4.4.5): which logical devices there are at this address. */
 const SAP_ASSIGNMENT: ObjectDefinition = {
@@ -70,26 +35,6 @@ const IDENTIFICATION: readonly ObjectDefinition[] = [
   dataObject('1.0.0.2.0.255', () => ({ type: 'visible-string', value: FIRMWARE })),
 ];
 
-const TOTALS: readonly ObjectDefinition[] = [
-  counter('1.0.1.8.0.255', ENERGY, ({ household }) => household.activeEnergyImport),
-  counter('1.0.2.8.0.255', ENERGY, ({ household }) => household.activeEnergyExport),
-  counter('1.0.3.8.0.255', REACTIVE_ENERGY, ({ household }) => household.reactiveEnergyImport),
-  counter('1.0.4.8.0.255', REACTIVE_ENERGY, ({ household }) => household.reactiveEnergyExport),
-  counter('1.0.15.8.0.255', FINE_ENERGY, ({ household }) => fineEnergy(household)),
-  register('1.0.1.7.0.255', POWER, ({ household }) => household.activePowerImport),
-  register('1.0.2.7.0.255', POWER, ({ household }) => household.activePowerExport),
-  register('1.0.3.7.0.255', REACTIVE_POWER, ({ household }) => Math.max(0, reactivePower(household))),
-  register('1.0.4.7.0.255', REACTIVE_POWER, ({ household }) => Math.max(0, -reactivePower(household))),
-  register('1.0.13.7.0.255', POWER_FACTOR, ({ household }) => household.powerFactor),
-  register('1.0.14.7.0.255', FREQUENCY, ({ household }) => household.frequency),
-  extendedRegister(
-    DEMAND_OBIS,
-    POWER,
-    ({ demand }) => demand().power,
-    ({ demand }) => demand().capturedAt,
-  ),
-];
-
 const TREES: Readonly<Record<1 | 3, readonly ObjectDefinition[]>> = { 1: tree(1), 3: tree(3) };
 
 /** All objects of a meter with so many phases. */
@@ -98,7 +43,6 @@ export function objectsOf(phases: 1 | 3): readonly ObjectDefinition[] {
 }
 
 function tree(phases: 1 | 3): readonly ObjectDefinition[] {
-  const groups = PHASE_GROUPS.slice(0, phases);
   return [
     associationObject,
     ...IDENTIFICATION,
@@ -107,21 +51,7 @@ function tree(phases: 1 | 3): readonly ObjectDefinition[] {
     DISCONNECT_CONTROL,
     NOTES,
     ...TOTALS,
-    ...groups.flatMap(({ voltage, current, power }, index) => [
-      register(`1.0.${voltage}.7.0.255`, VOLTAGE, ({ household }) => household.phases[index]?.voltage ?? 0),
-      register(`1.0.${current}.7.0.255`, CURRENT[phases], ({ household }) => household.phases[index]?.current ?? 0),
-      register(`1.0.${power}.7.0.255`, POWER, ({ household }) =>
-        Math.max(0, household.phases[index]?.activePower ?? 0),
-      ),
-    ]),
+    ...phaseRegisters(phases),
+    ...PROFILE_OBJECTS,
   ];
-}
-
-/** |+A| + |-A| in mWh. */
-function fineEnergy({ activeEnergyImport, activeEnergyExport }: HouseholdValues): bigint {
-  return FINE_ENERGY_START + BigInt(Math.floor((activeEnergyImport + activeEnergyExport) * 1000));
-}
-
-function reactivePower({ phases }: HouseholdValues): number {
-  return phases.reduce((sum, phase) => sum + phase.reactivePower, 0);
 }

@@ -1,0 +1,265 @@
+/**
+ * Reads a profile: what it captures, the scalers of that, and the rows that are wanted. Three round trips, two once the
+ * scalers are known. The meter is asked for no more rows than wanted; where it does not grant selective access or refuses
+ * it, the whole buffer is read and the rest left out here.
+ */
+import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
+import type { Data } from '../dlms/axdr/data.ts';
+import { dateTimeOf } from '../dlms/axdr/date-time.ts';
+import { type MeterZone, type ProfileRow, profileRows } from '../dlms/cosem/profile-buffer.ts';
+import {
+  type CaptureObject,
+  DEFAULT_CLOCK,
+  entrySelection,
+  isClockColumn,
+  PROFILE_ATTRIBUTE,
+  PROFILE_GENERIC,
+  parseCaptureObject,
+  parseCaptureObjects,
+  parseSortMethod,
+  rangeSelection,
+  restrictingObject,
+  type SortMethod,
+  wholeNumber,
+} from '../dlms/cosem/profile-generic.ts';
+import { parseScalerUnit, type ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
+import { GetExchange } from '../dlms/exchange/get-exchange.ts';
+import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
+import type { AccessSelection, AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
+import { readAttributes } from './client.ts';
+import { type Knowledge, type LearnedFact, objectKey, scalerUnitFact } from './knowledge.ts';
+import { SCALER_ATTRIBUTE } from './points.ts';
+import type { MeterSession } from './session.ts';
+
+export type ProfileSelection =
+  | { readonly kind: 'all' }
+  /** Milliseconds UTC; rows captured at either bound belong to it. */
+  | { readonly kind: 'range'; readonly from: number; readonly to: number }
+  /** Numbered from 1 in the order of the buffer; 0 as the last stands for the last there is. */
+  | { readonly kind: 'entries'; readonly first: number; readonly last: number }
+  /** The most recent ones; of a profile that is sorted by value the ones at its end. */
+  | { readonly kind: 'last'; readonly count: number };
+
+export interface ProfileColumn extends CaptureObject {
+  readonly scalerUnit: ScalerUnit | null;
+}
+
+export interface Profile {
+  /** Seconds; 0 when rows are captured on an occasion. */
+  readonly capturePeriod: number;
+  readonly sortMethod: SortMethod;
+  readonly columns: readonly ProfileColumn[];
+  /** In the order of the meter's buffer. */
+  readonly rows: readonly ProfileRow[];
+  /** What was learned on the way and is worth keeping; `knowledge` has it already. */
+  readonly learned: readonly LearnedFact[];
+}
+
+/** Reads the rows. Throws DATA_ACCESS_* when there is no such profile, MALFORMED, and what ends the session. */
+export async function readProfile(
+  session: MeterSession,
+  obis: string,
+  selection: ProfileSelection,
+  knowledge: Knowledge,
+): Promise<Profile> {
+  const definition = await readDefinition(session, obis);
+  const { captureObjects, capturePeriod, sortMethod, zone } = definition;
+  const learned = await learnScalers(session, captureObjects, knowledge);
+  const { buffer, isSelected } = await readBuffer(session, obis, attemptsFor(selection, definition));
+  const rows = profileRows(buffer, { columns: captureObjects, capturePeriod, sortMethod, zone });
+  return {
+    capturePeriod,
+    sortMethod,
+    columns: captureObjects.map((column) => ({ ...column, scalerUnit: scalerUnitOf(column, knowledge) })),
+    rows: wantedRows(rows, selection, definition, isSelected),
+    learned,
+  };
+}
+
+interface ProfileDefinition {
+  readonly captureObjects: readonly CaptureObject[];
+  readonly capturePeriod: number;
+  readonly sortMethod: SortMethod;
+  readonly sortObject: CaptureObject | null;
+  /** null when the meter does not tell. */
+  readonly entriesInUse: number | null;
+  readonly zone: MeterZone | null;
+}
+
+const { captureObjects, capturePeriod, sortMethod, sortObject, entriesInUse } = PROFILE_ATTRIBUTE;
+/** Of class 8: time, time_zone, daylight_savings_deviation. */
+const CLOCK_ATTRIBUTES = [2, 3, 7];
+
+async function readDefinition(session: MeterSession, obis: string): Promise<ProfileDefinition> {
+  const ofProfile = [captureObjects, capturePeriod, sortMethod, sortObject, entriesInUse];
+  const [columns, period, method, sortedBy, inUse, ...clock] = await readAttributes(session, [
+    ...ofProfile.map((attributeId) => ({ classId: PROFILE_GENERIC, instanceId: obis, attributeId })),
+    ...CLOCK_ATTRIBUTES.map((attributeId) => ({
+      classId: DEFAULT_CLOCK.classId,
+      instanceId: DEFAULT_CLOCK.obis,
+      attributeId,
+    })),
+  ]);
+  if (columns === undefined) return fail('UNEXPECTED_RESPONSE', 'no capture objects');
+  if (!('data' in columns)) throw dataAccessError(columns.dataAccessResult.code, `capture objects of ${obis}`);
+  const sortedByData = dataIn(sortedBy);
+  return {
+    captureObjects: parseCaptureObjects(columns.data),
+    capturePeriod: wholeNumber(dataIn(period)) ?? 0,
+    sortMethod: parseSortMethod(dataIn(method) ?? { type: 'null-data' }),
+    sortObject: sortedByData === undefined ? null : parseCaptureObject(sortedByData),
+    entriesInUse: wholeNumber(dataIn(inUse)) ?? null,
+    zone: zoneOf(clock.map(dataIn)),
+  };
+}
+
+function dataIn(result: GetResult | undefined): Data | undefined {
+  return result !== undefined && 'data' in result ? result.data : undefined;
+}
+
+/** From the clock's attributes. What its time says of its own deviation is surer than time_zone, whose sign meters mistake. */
+function zoneOf([time, timeZone, daylightSavings]: readonly (Data | undefined)[]): MeterZone | null {
+  const daylightSaving = wholeNumber(daylightSavings) ?? 0;
+  const now = time === undefined ? null : dateTimeOf(time);
+  const isSummer = now?.clockStatusBits?.daylightSavingActive === true;
+  const told = now?.deviation ?? null;
+  const deviation = told === null ? wholeNumber(timeZone) : told + (isSummer ? daylightSaving : 0);
+  return deviation === null ? null : { deviation, daylightSaving };
+}
+
+/** Asks for the scalers of the columns that are not known yet. */
+async function learnScalers(
+  session: MeterSession,
+  columns: readonly CaptureObject[],
+  knowledge: Knowledge,
+): Promise<readonly LearnedFact[]> {
+  const wanted = new Map<string, AttributeReference>();
+  for (const { classId, obis, attribute } of columns) {
+    const scalerAt = SCALER_ATTRIBUTE[classId];
+    const key = objectKey(classId, obis);
+    if (!scalerAt?.of.includes(scaledAttribute(attribute)) || knowledge.scalerUnits.has(key)) continue;
+    wanted.set(key, { classId, instanceId: obis, attributeId: scalerAt.at });
+  }
+  const answers = await readAttributes(session, [...wanted.values()]);
+  return [...wanted.keys()].flatMap((key, index) => {
+    const data = dataIn(answers[index]);
+    if (data === undefined) return [];
+    const scalerUnit = parseScalerUnit(data);
+    knowledge.scalerUnits.set(key, scalerUnit);
+    return [scalerUnitFact(key, scalerUnit)];
+  });
+}
+
+/** Attribute 0 stands for the value where a meter means that; where it means all attributes, a scaler does no harm. */
+function scaledAttribute(attribute: number): number {
+  return attribute === 0 ? 2 : attribute;
+}
+
+function scalerUnitOf({ classId, obis, attribute }: CaptureObject, knowledge: Knowledge): ScalerUnit | null {
+  if (!SCALER_ATTRIBUTE[classId]?.of.includes(scaledAttribute(attribute))) return null;
+  return knowledge.scalerUnits.get(objectKey(classId, obis)) ?? null;
+}
+
+/** Ways to ask for the rows, the best first; null is the whole buffer. */
+function attemptsFor(
+  selection: ProfileSelection,
+  { captureObjects: columns, sortMethod: sorted, sortObject: sortedBy, entriesInUse: inUse, zone }: ProfileDefinition,
+): readonly (AccessSelection | null)[] {
+  switch (selection.kind) {
+    case 'all':
+      return [null];
+    case 'entries':
+      return [entrySelection(selection.first, selection.last), null];
+    case 'last':
+      if (sorted === 'lifo') return [entrySelection(1, selection.count), null];
+      // To the last there is: a row that was captured meanwhile belongs to the most recent ones.
+      return inUse === null ? [null] : [entrySelection(Math.max(1, inUse - selection.count + 1), 0), null];
+    case 'range': {
+      const { from, to } = selection;
+      const restricting = restrictingObject(columns, sortedBy);
+      const { deviation, daylightSaving } = zone ?? UTC;
+      const summer = Math.abs(daylightSaving) * MS_PER_MINUTE;
+      return [
+        rangeSelection({ restricting, from, to, deviation, sendsDeviation: true }),
+        // Without deviation a bound may be an hour off in the other half of the year; what is too much is left out here.
+        rangeSelection({ restricting, from: from - summer, to: to + summer, deviation, sendsDeviation: false }),
+        null,
+      ];
+    }
+  }
+}
+
+const UTC: MeterZone = { deviation: 0, daylightSaving: 0 };
+const MS_PER_MINUTE = 60_000;
+
+interface ReadBuffer {
+  readonly buffer: Data;
+  /** The meter chose the rows. */
+  readonly isSelected: boolean;
+}
+
+async function readBuffer(
+  session: MeterSession,
+  obis: string,
+  attempts: readonly (AccessSelection | null)[],
+): Promise<ReadBuffer> {
+  const buffer = { classId: PROFILE_GENERIC, instanceId: obis, attributeId: PROFILE_ATTRIBUTE.buffer };
+  for (const accessSelection of attempts) {
+    try {
+      // Some meters end the association over a request that they do not know.
+      await session.ensureAssociated();
+      const [result] = await session.run(new GetExchange([{ ...buffer, accessSelection }]));
+      if (result === undefined) return fail('UNEXPECTED_RESPONSE', 'no buffer');
+      if ('data' in result) return { buffer: result.data, isSelected: accessSelection !== null };
+      throw dataAccessError(result.dataAccessResult.code, `the buffer of ${obis}`);
+    } catch (thrown) {
+      const error = asBridgeError(thrown);
+      if (accessSelection === null || !refusesSelection(error)) throw error;
+    }
+  }
+  return fail('INTERNAL', 'a profile is read in no way at all', { layer: 'meter' });
+}
+
+/** What a meter says that knows no selective access, or not this selector; of what else it may say the whole is no cure. */
+const SELECTION_REFUSALS: ReadonlySet<BridgeError['code']> = new Set<BridgeError['code']>([
+  'SERVICE_NOT_GRANTED',
+  'EXCEPTION_RESPONSE',
+  'SERVICE_ERROR',
+  'DATA_ACCESS_READ_WRITE_DENIED',
+  'DATA_ACCESS_OBJECT_UNAVAILABLE',
+  'DATA_ACCESS_TYPE_UNMATCHED',
+  'DATA_ACCESS_SCOPE_VIOLATED',
+  'DATA_ACCESS_OTHER_REASON',
+]);
+
+function refusesSelection({ code }: BridgeError): boolean {
+  return SELECTION_REFUSALS.has(code);
+}
+
+/** Leaves out what was not asked for: all the rest of a whole buffer, and rows that a meter gave too much. */
+function wantedRows(
+  rows: readonly ProfileRow[],
+  selection: ProfileSelection,
+  { captureObjects: columns, sortMethod: sorted }: ProfileDefinition,
+  isSelected: boolean,
+): readonly ProfileRow[] {
+  switch (selection.kind) {
+    case 'all':
+      return rows;
+    case 'entries':
+      return isSelected ? rows : rows.slice(selection.first - 1, selection.last === 0 ? undefined : selection.last);
+    case 'last':
+      return sorted === 'lifo'
+        ? rows.slice(0, selection.count)
+        : rows.slice(Math.max(0, rows.length - selection.count));
+    case 'range': {
+      if (!isSelected && !columns.some(isClockColumn)) {
+        return fail('UNSUPPORTED', 'the meter gives the whole profile only, and its rows do not tell their time', {
+          hint: 'read it with --last or --entries',
+        });
+      }
+      const { from, to } = selection;
+      return rows.filter(({ at }) => (at === null ? isSelected : from <= at && at <= to));
+    }
+  }
+}
