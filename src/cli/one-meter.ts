@@ -7,7 +7,7 @@ import type { MeterSession } from '../meter/session.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { openDatabase } from '../store/database.ts';
 import { loadFleet, loadLearned } from '../store/fleet/load.ts';
-import { framingOf, type LinkAddress, parseLink, transportOf } from '../transport/link-address.ts';
+import { framingOf, type LinkAddress, parseLink, signsOn, transportOf } from '../transport/link-address.ts';
 import type { Context } from './context.ts';
 import { type MeterFlags, meterFromFlags } from './meter-flags.ts';
 import { securityPorts } from './security-ports.ts';
@@ -55,6 +55,7 @@ export async function withMeter<T>(
   const line = new LineWorker({
     transport: transportOf(address, systemClock),
     framing: framingOf(address),
+    signsOn: signsOn(address),
     clock: systemClock,
     log: context.log,
   });

@@ -14,7 +14,7 @@ import type { Database } from '../store/database.ts';
 import { connectionsOfMeter, loadLearned } from '../store/fleet/load.ts';
 import type { Fleet, Meter, Point } from '../store/fleet/types.ts';
 import type { Writer } from '../store/local/types.ts';
-import { framingOf, parseLink, transportOf } from '../transport/link-address.ts';
+import { framingOf, parseLink, signsOn, transportOf } from '../transport/link-address.ts';
 import { securityPortsOf } from './security-ports.ts';
 
 export interface FleetRunnerDependencies {
@@ -121,6 +121,7 @@ export class FleetRunner {
     const worker = new LineWorker({
       transport: transportOf(address, clock),
       framing: framingOf(address),
+      signsOn: signsOn(address),
       clock,
       log: log.child({ line: link }),
     });

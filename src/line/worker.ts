@@ -33,6 +33,8 @@ export interface MeterJob<T> extends Queued {
 export interface LineWorkerOptions {
   readonly transport: Transport;
   readonly framing: Framing;
+  /** Opening the line signs on to the meter (mode E): each association wants the line opened anew. */
+  readonly signsOn: boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -213,8 +215,8 @@ export class LineWorker {
 
   private async attempt(slot: MeterSlot, job: QueuedJob): Promise<unknown> {
     try {
-      await this.openPort();
       await this.takeLine(slot);
+      await this.openPort();
       await slot.session.ensureAssociated();
       const value = await job.run(slot.session);
       slot.backOff = null;
@@ -241,7 +243,9 @@ export class LineWorker {
   private async takeLine(slot: MeterSlot): Promise<void> {
     if (this.options.framing === 'wrapper') return;
     for (const other of this.slots.values()) {
-      if (other !== slot && other.session.isAssociated) await other.session.release();
+      if (other === slot || !other.session.isAssociated) continue;
+      await other.session.release();
+      if (this.options.signsOn) await this.port.close();
     }
   }
 
@@ -252,9 +256,8 @@ export class LineWorker {
     slot.restsUntil = this.options.clock.monotonic() + rest;
     // A late answer must not be taken for the answer to the next request. Meters that share a socket are told apart by
     // their wPorts; a meter alone on its socket gets a new one, which is sure.
-    if (this.options.framing === 'wrapper' && this.slots.size === 1 && this.port.isOpen && error.layer !== 'acse') {
-      await this.port.close();
-    }
+    const lateAnswers = this.options.framing === 'wrapper' && this.slots.size === 1 && error.layer !== 'acse';
+    if (this.port.isOpen && (lateAnswers || this.options.signsOn)) await this.port.close();
   }
 
   private onPortClosed(reason: BridgeError): void {

@@ -42,6 +42,8 @@ export type ProfileSelection =
 
 export interface ProfileColumn extends CaptureObject {
   readonly scalerUnit: ScalerUnit | null;
+  /** Why the meter does not tell the scaler; the numbers of the column may then be wrong by powers of ten. */
+  readonly scalerError: BridgeError | null;
 }
 
 export interface Profile {
@@ -64,13 +66,18 @@ export async function readProfile(
 ): Promise<Profile> {
   const definition = await readDefinition(session, obis);
   const { captureObjects, capturePeriod, sortMethod, zone } = definition;
-  const learned = await learnScalers(session, captureObjects, knowledge);
+  const { learned, refused } = await learnScalers(session, captureObjects, knowledge);
   const { buffer, isSelected } = await readBuffer(session, obis, attemptsFor(selection, definition));
   const rows = profileRows(buffer, { columns: captureObjects, capturePeriod, sortMethod, zone });
   return {
     capturePeriod,
     sortMethod,
-    columns: captureObjects.map((column) => ({ ...column, scalerUnit: scalerUnitOf(column, knowledge) })),
+    columns: captureObjects.map((column) => {
+      const key = scalerKeyOf(column);
+      if (key === null) return { ...column, scalerUnit: null, scalerError: null };
+      const scalerUnit = knowledge.scalerUnits.get(key) ?? null;
+      return { ...column, scalerUnit, scalerError: refused.get(key) ?? null };
+    }),
     rows: wantedRows(rows, selection, definition, isSelected),
     learned,
   };
@@ -127,38 +134,50 @@ function zoneOf([time, timeZone, daylightSavings]: readonly (Data | undefined)[]
   return deviation === null ? null : { deviation, daylightSaving };
 }
 
+interface Scalers {
+  readonly learned: readonly LearnedFact[];
+  readonly refused: ReadonlyMap<string, BridgeError>;
+}
+
 /** Asks for the scalers of the columns that are not known yet. */
 async function learnScalers(
   session: MeterSession,
   columns: readonly CaptureObject[],
   knowledge: Knowledge,
-): Promise<readonly LearnedFact[]> {
+): Promise<Scalers> {
   const wanted = new Map<string, AttributeReference>();
-  for (const { classId, obis, attribute } of columns) {
-    const scalerAt = SCALER_ATTRIBUTE[classId];
-    const key = objectKey(classId, obis);
-    if (!scalerAt?.of.includes(scaledAttribute(attribute)) || knowledge.scalerUnits.has(key)) continue;
-    wanted.set(key, { classId, instanceId: obis, attributeId: scalerAt.at });
+  for (const column of columns) {
+    const key = scalerKeyOf(column);
+    if (key === null || knowledge.scalerUnits.has(key)) continue;
+    const { classId, obis } = column;
+    wanted.set(key, { classId, instanceId: obis, attributeId: SCALER_ATTRIBUTE[classId]!.at });
   }
   const answers = await readAttributes(session, [...wanted.values()]);
-  return [...wanted.keys()].flatMap((key, index) => {
-    const data = dataIn(answers[index]);
-    if (data === undefined) return [];
-    const scalerUnit = parseScalerUnit(data);
-    knowledge.scalerUnits.set(key, scalerUnit);
-    return [scalerUnitFact(key, scalerUnit)];
-  });
+  const learned: LearnedFact[] = [];
+  const refused = new Map<string, BridgeError>();
+  for (const [index, key] of [...wanted.keys()].entries()) {
+    const answer = answers[index]!;
+    if ('data' in answer) {
+      const scalerUnit = parseScalerUnit(answer.data);
+      knowledge.scalerUnits.set(key, scalerUnit);
+      learned.push(scalerUnitFact(key, scalerUnit));
+    } else {
+      refused.set(key, dataAccessError(answer.dataAccessResult.code, `the scaler of ${key}`));
+    }
+  }
+  return { learned, refused };
 }
 
-/** Attribute 0 stands for the value where a meter means that; where it means all attributes, a scaler does no harm. */
-function scaledAttribute(attribute: number): number {
-  return attribute === 0 ? 2 : attribute;
+/**
+ * What the scaler of a column is known by; null where there is none. Attribute 0 is the value for meters that write it so;
+ * where it means all attributes, a scaler does no harm.
+ */
+function scalerKeyOf({ classId, obis, attribute }: CaptureObject): string | null {
+  const scaled = attribute === 0 ? VALUE : attribute;
+  return SCALER_ATTRIBUTE[classId]?.of.includes(scaled) ? objectKey(classId, obis) : null;
 }
 
-function scalerUnitOf({ classId, obis, attribute }: CaptureObject, knowledge: Knowledge): ScalerUnit | null {
-  if (!SCALER_ATTRIBUTE[classId]?.of.includes(scaledAttribute(attribute))) return null;
-  return knowledge.scalerUnits.get(objectKey(classId, obis)) ?? null;
-}
+const VALUE = 2;
 
 /** Ways to ask for the rows, the best first; null is the whole buffer. */
 function attemptsFor(

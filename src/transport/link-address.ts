@@ -1,6 +1,7 @@
 /** Links as a person writes them (docs/cli.md, "Naming a meter") as data, with one canonical text for each. */
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { modeETransport } from './mode-e.ts';
 import { type SerialFormat, serialTransport } from './serial.ts';
 import { tcpTransport } from './tcp.ts';
 import type { Transport } from './transport.ts';
@@ -63,12 +64,20 @@ export function parseLink(text: string): LinkAddress {
   }
 }
 
+/** Whether the meter has to be signed on to each time the line is opened, and the line opened for each association. */
+export function signsOn({ kind }: LinkAddress): boolean {
+  return kind === 'serial+e';
+}
+
 /** What stands between the transport and the APDUs on this link. */
 export function framingOf(address: LinkAddress): Framing {
   return address.framing;
 }
 
-/** The transport of a link, not opened yet. Throws UNSUPPORTED for mode E. */
+/** Mode E makes its parity bit in software. */
+const SOFTWARE_PARITY: SerialFormat = { dataBits: 8, parity: 'N', stopBits: 1 };
+
+/** The transport of a link, not opened yet. */
 export function transportOf(address: LinkAddress, clock: Clock): Transport {
   switch (address.kind) {
     case 'tcp':
@@ -78,7 +87,7 @@ export function transportOf(address: LinkAddress, clock: Clock): Transport {
     case 'udp':
       return udpTransport({ host: address.host, port: address.port });
     case 'serial+e':
-      return fail('UNSUPPORTED', 'the mode E sign-on is not supported yet', { layer: 'transport' });
+      return modeETransport({ serial: serialTransport({ ...address, format: SOFTWARE_PARITY, clock }), clock });
   }
 }
 

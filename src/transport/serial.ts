@@ -40,8 +40,13 @@ const OPEN_ERRORS: readonly (readonly [words: RegExp, code: ErrorCode])[] = [
   [/cannot lock|busy|temporarily unavailable/i, 'SERIAL_PORT_BUSY'],
 ];
 
+export interface SerialTransport extends Transport {
+  /** While it is open. Throws LINE_CLOSED or LINE_IO. Opening again begins with the configured rate. */
+  setBaudRate(baudRate: number): Promise<void>;
+}
+
 /** Throws SERIAL_PORT_MISSING, SERIAL_PORT_DENIED, SERIAL_PORT_BUSY or LINE_IO when opening. */
-export function serialTransport({ path, baudRate, format, clock }: SerialOptions): Transport {
+export function serialTransport({ path, baudRate, format, clock }: SerialOptions): SerialTransport {
   const description = `serial ${path} ${baudRate} ${format.dataBits}${format.parity}${format.stopBits}`;
   let current: SerialPort | null = null;
   let look: Timer | null = null;
@@ -109,6 +114,16 @@ export function serialTransport({ path, baudRate, format, clock }: SerialOptions
       if (port === null || !port.isOpen) return fail('LINE_CLOSED', `${description} is not open`);
       await new Promise<void>((resolve, reject) => {
         port.write(Buffer.from(bytes), (error) => {
+          if (error) reject(new BridgeError('LINE_IO', `${description}: ${error.message}`, { cause: error }));
+          else resolve();
+        });
+      });
+    },
+    async setBaudRate(rate) {
+      const port = current;
+      if (port === null || !port.isOpen) return fail('LINE_CLOSED', `${description} is not open`);
+      await new Promise<void>((resolve, reject) => {
+        port.update({ baudRate: rate }, (error) => {
           if (error) reject(new BridgeError('LINE_IO', `${description}: ${error.message}`, { cause: error }));
           else resolve();
         });

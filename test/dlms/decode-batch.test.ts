@@ -10,16 +10,39 @@ import { type BatchVector, decodeBatch } from '../../src/dlms/decode/batch.ts';
 const vectorFile = (name: string): string => fileURLToPath(new URL(`../vectors/${name}`, import.meta.url));
 const vectorsOf = (layer: string): BatchVector[] => JSON.parse(readFileSync(vectorFile(`${layer}.json`), 'utf8'));
 
-test.each(['hdlc', 'wrapper', 'axdr', 'datetime', 'acse', 'apdu'])('every vector of %s passes check.mjs', (layer) => {
+/** What `check.mjs` prints about the results of a layer: names of what fails, and the count. */
+function checked(layer: string): string[] {
   const directory = mkdtempSync(join(tmpdir(), 'dlms-decode-'));
   try {
     const results = join(directory, 'results.json');
     writeFileSync(results, JSON.stringify(decodeBatch(vectorsOf(layer))));
     const check = spawnSync(process.execPath, [vectorFile('check.mjs'), vectorFile(`${layer}.json`), results]);
-    expect(check.stdout.toString()).toBe(`${vectorsOf(layer).length} passed, 0 failed\n`);
+    return check.stdout.toString().trimEnd().split('\n');
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+test.each([
+  'hdlc',
+  'wrapper',
+  'axdr',
+  'datetime',
+  'acse',
+  'apdu',
+  'push',
+  'mode-e',
+])('every vector of %s passes check.mjs', (layer) => {
+  expect(checked(layer)).toEqual([`${vectorsOf(layer).length} passed, 0 failed`]);
+});
+
+test('every vector of security passes check.mjs, but for two whose system titles are nowhere in them', () => {
+  const lines = checked('security');
+  const unknown = ['sec-kdf-ephemeral-unified', 'sec-kdf-one-pass-server-to-client'];
+  expect(lines.at(-1)).toBe(`${vectorsOf('security').length - unknown.length} passed, ${unknown.length} failed`);
+  expect(lines.slice(0, -1).map((line) => unknown.find((id) => line.includes(id)) ?? line).sort()).toEqual(unknown);
+  const results = decodeBatch(vectorsOf('security').filter(({ id }) => unknown.includes(id)));
+  for (const { result } of results) expect(result).toMatchObject({ valid: false, error: { code: 'KEY_MISSING' } });
 });
 
 describe('results', () => {
@@ -41,7 +64,7 @@ describe('results', () => {
   test.each([
     ['hex that is none', { layer: 'apdu', hex: 'xyz0' }, 'INVALID_VALUE'],
     ['nothing', { layer: 'apdu', hex: '' }, 'TRUNCATED'],
-    ['a layer of later', { layer: 'mode-e', hex: '2f3f210d0a' }, 'UNSUPPORTED'],
+    ['no layer at all', { layer: 'morse', hex: '2f3f210d0a' }, 'UNSUPPORTED'],
     ['an unknown unit', { layer: 'axdr', hex: '00', context: { unit: 'colour' } }, 'UNSUPPORTED'],
     ['an unknown unit of hdlc', { layer: 'hdlc', hex: '00', context: { unit: 'colour' } }, 'UNSUPPORTED'],
     ['a name that every object has', { layer: 'constructor', hex: '00' }, 'UNSUPPORTED'],
@@ -49,9 +72,6 @@ describe('results', () => {
     ['a date of seven octets', { layer: 'datetime', hex: '07e80b15ff0000' }, 'MALFORMED'],
   ])('%s', (_, vector, code) => {
     expect(resultOf(vector)).toMatchObject({ valid: false, error: { code } });
-  });
-  test('the vectors of layers that are not decoded yet never throw', () => {
-    for (const layer of ['security', 'push', 'mode-e']) expect(decodeBatch(vectorsOf(layer))).not.toEqual([]);
   });
   test('utcIso only when the instant is known', () => {
     expect(resultOf({ layer: 'datetime', hex: '07e80b15ff' })).not.toHaveProperty('utcIso');

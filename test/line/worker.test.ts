@@ -36,7 +36,7 @@ async function line(options: Partial<VirtualMetersOptions> = {}, dead: readonly 
     transport: theirs,
     ...options,
   });
-  const worker = new LineWorker({ transport: ours, framing, clock, log: silentLogger });
+  const worker = new LineWorker({ transport: ours, framing, signsOn: false, clock, log: silentLogger });
   for (const [index, { server, physical }] of meters.addresses.entries()) {
     const id = index + 1;
     const settings = {

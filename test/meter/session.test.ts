@@ -44,7 +44,7 @@ async function converse<T>(
     transport: theirs,
     ...meter,
   });
-  const worker = new LineWorker({ transport: ours, framing, clock, log: silentLogger });
+  const worker = new LineWorker({ transport: ours, framing, signsOn: false, clock, log: silentLogger });
   const [address] = meters.addresses;
   worker.setMeter({
     id: 1,

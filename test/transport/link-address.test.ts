@@ -75,11 +75,10 @@ describe('transport', () => {
     ['tcp://h', 'tcp h:4059', 'wrapper'],
     ['tcp+hdlc://[::1]:9', 'tcp [::1]:9', 'hdlc'],
     ['serial:///dev/ttyUSB0', 'serial /dev/ttyUSB0 9600 8N1', 'hdlc'],
+    ['serial+e:///dev/ttyUSB0', 'serial /dev/ttyUSB0 300 8N1, mode E', 'hdlc'],
+    ['udp://h', 'udp h:4059', 'wrapper'],
   ])('%s', (text, description, framing) => {
     const address = parseLink(text);
     expect([transportOf(address, clock).description, framingOf(address)]).toEqual([description, framing]);
-  });
-  test('mode E parses, but is not supported yet', () => {
-    expect(codeOf(() => transportOf(parseLink('serial+e:///dev/ttyUSB0'), clock))).toBe('UNSUPPORTED');
   });
 });

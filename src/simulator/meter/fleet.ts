@@ -13,6 +13,7 @@ import { MeterLine } from './line.ts';
 import { DEFAULT_MAX_PDU, MeterModel } from './meter-model.ts';
 import type { SecurityOptions } from './meter-security.ts';
 import type { ProfileOptions } from './object-model.ts';
+import type { ProfileRow } from './profiles.ts';
 import { seedOf } from './random.ts';
 import type { MeterReport } from './truth.ts';
 import { VirtualMeter } from './virtual-meter.ts';
@@ -67,6 +68,11 @@ export interface VirtualMeters {
   readonly addresses: readonly VirtualMeterAddress[];
   /** What every meter said so far, in the same order, as plain data. */
   truth(): readonly MeterReport[];
+  /**
+   * The rows that a profile of a meter (by its place in `addresses`) has between two moments, both included, milliseconds
+   * UTC: what a client should get for that range. Throws INVALID_VALUE.
+   */
+  profileRows(index: number, obis: string, from?: number, to?: number): readonly ProfileRow[];
   /** Closes all ports and connections. Idempotent. */
   stop(): Promise<void>;
 }
@@ -118,6 +124,10 @@ export async function startVirtualMeters(options: VirtualMetersOptions): Promise
           said: truth.list(),
           forgotten: truth.forgotten,
         })),
+      profileRows(index, obis, from = -Infinity, to = Infinity) {
+        const { model } = meters[index] ?? refuse(`there is no meter ${index}`);
+        return model.profileRows(clock.now(), obis, from, to);
+      },
       stop: () => lines.stop(),
     };
   } catch (error) {
@@ -126,9 +136,12 @@ export async function startVirtualMeters(options: VirtualMetersOptions): Promise
   }
 }
 
+function refuse(message: string): never {
+  return fail('INVALID_VALUE', message, { layer: 'simulator' });
+}
+
 function checkOptions(options: VirtualMetersOptions): void {
   const { count, port, portsEach = false, framing, transport, maxPdu = DEFAULT_MAX_PDU } = options;
-  const refuse = (message: string): never => fail('INVALID_VALUE', message, { layer: 'simulator' });
   const most = framing === 'hdlc' ? MOST_HDLC_ADDRESSES : MOST_WPORTS;
   if (!Number.isInteger(count) || count < 1 || count > most) refuse(`there can be 1 to ${most} meters, not ${count}`);
   if (!Number.isInteger(maxPdu) || maxPdu < SMALLEST_PDU || maxPdu > LARGEST_PDU) {

@@ -7,6 +7,7 @@ import { type MeterSecurity, meterSecurityOf, type SecurityOptions } from './met
 import { MeterState } from './meter-state.ts';
 import type { AssociationView, MeterIdentity, ObjectDefinition, ProfileOptions, ReadContext } from './object-model.ts';
 import { objectsOf } from './objects.ts';
+import { type ProfileRow, profileRows } from './profiles.ts';
 import { seedOf } from './random.ts';
 import { DEMAND_OBIS } from './registers.ts';
 import { SECURITY_OBJECTS } from './security-objects.ts';
@@ -95,6 +96,26 @@ export class MeterModel {
       when: (moment) => this.contextAt(moment, association),
     };
   }
+
+  /** The rows that a profile has at a moment, between two others; see `profileRows`. */
+  profileRows(at: number, obis: string, from: number, to: number): readonly ProfileRow[] {
+    return profileRows(this.contextAt(at, ownView(this)), obis, from, to);
+  }
+}
+
+/** Nobody in particular, who sees everything. */
+function ownView(model: MeterModel): AssociationView {
+  return {
+    client: 0,
+    clientTitle: new Uint8Array(0),
+    context: 'LN',
+    mechanism: 'NONE',
+    conformance: '',
+    maxReceivePdu: model.maxPdu,
+    maxSendPdu: model.maxPdu,
+    objects: model.objects,
+    mayChange: false,
+  };
 }
 
 /** Computed at its first use. */

@@ -61,8 +61,9 @@ export class MeterState {
     return this.cleared.get(obis) ?? -Infinity;
   }
 
+  /** Events have the resolution of date-times, hundredths of a second. */
   log(at: number, code: number): void {
-    this.logged.push({ at, code });
+    this.logged.push({ at: Math.floor(at / 10) * 10, code });
   }
 
   /** What happened since the meter was started, oldest first. */

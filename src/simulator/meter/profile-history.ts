@@ -2,9 +2,11 @@
  * What the profiles of a virtual meter hold at a moment. Nothing is stored: a periodic profile computes the row of any
  * capture from the household, so that there is always a year of it; the event log lists what happened.
  */
+import { fail } from '../../core/errors.ts';
 import type { Data } from '../../dlms/axdr/data.ts';
 import { statusOf } from './event-log.ts';
 import { INSTALLED } from './household.ts';
+import { EVENT } from './meter-state.ts';
 import { DEVIATION, dateTimeData, type ObjectDefinition, type ReadContext } from './object-model.ts';
 
 /** One capture, its columns not yet computed. */
@@ -50,10 +52,10 @@ export function codeColumn(obis: string): Column {
   return { classId: 1, obis, attribute: 2, scaler: null, value: ({ code }) => ({ type: 'unsigned', value: code }) };
 }
 
-/** The value of a register. Throws when the object has none: a mistake in the tree. */
+/** The value of a register. Throws INTERNAL when the object has none: a mistake in the tree. */
 export function registerColumn({ classId, obis, attributes, scaler }: ObjectDefinition): Column {
   const value = attributes[1];
-  if (value === undefined || value === null) throw new TypeError(`${obis} has no value to capture`);
+  if (value === undefined || value === null) return fail('INTERNAL', `${obis} has no value to capture`);
   return { classId, obis, attribute: 2, scaler, value: ({ context }) => value(context()) };
 }
 
@@ -83,11 +85,11 @@ function captureBefore(at: number, period: number): number {
   return Math.floor(local / period) * period + DEVIATION * 60_000;
 }
 
-function eventHistory({ obis, entries }: Profile, { state, events, when }: ReadContext): History {
-  const cleared = state.clearedAt(obis);
-  const kept = events()
-    .filter(({ at }) => at >= cleared)
-    .slice(-entries);
+/** A log that was cleared begins with the event that says so. */
+function eventHistory({ entries }: Profile, { events, when }: ReadContext): History {
+  const happened = events();
+  const cleared = happened.findLastIndex(({ code }) => code === EVENT.logCleared);
+  const kept = happened.slice(Math.max(0, cleared)).slice(-entries);
   return {
     count: kept.length,
     capture(index) {

@@ -1,6 +1,13 @@
 /** The registers of a virtual meter: what it measures, and in which format it holds that. */
 import type { HouseholdValues } from './household.ts';
-import { counter, extendedRegister, type ObjectDefinition, type RegisterFormat, register, UNIT } from './object-model.ts';
+import {
+  counter,
+  extendedRegister,
+  type ObjectDefinition,
+  type RegisterFormat,
+  register,
+  UNIT,
+} from './object-model.ts';
 
 const ENERGY: RegisterFormat = { type: 'double-long-unsigned', scaler: 0, unit: UNIT.Wh };
 const FINE_ENERGY: RegisterFormat = { type: 'long64-unsigned', scaler: -3, unit: UNIT.Wh };

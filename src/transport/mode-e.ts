@@ -1,0 +1,112 @@
+/**
+ * A serial line whose meter has to be called first: the sign-on of IEC 62056-21 mode E at 300 baud, then HDLC at the rate
+ * that was agreed. The parity bit of the sign-on is made in software: the library cannot change the format of an open
+ * port, and a 7E1 character has the same length as one of 8N1 (see dlms/mode-e/parity.ts).
+ *
+ * The meter goes back to the beginning when its link is disconnected: to talk to it again this transport is closed and
+ * opened anew.
+ */
+import { BridgeError } from '../core/errors.ts';
+import { IDENTIFICATION_TIMEOUT_MS, ModeESignOn, type SignOnOutput } from '../dlms/mode-e/sign-on.ts';
+import { type Clock, sleep, type Timer } from '../runtime/clock.ts';
+import type { SerialTransport } from './serial.ts';
+import type { Transport, TransportEvents } from './transport.ts';
+
+/** Some meters need this long to change their rate after the acknowledgement. */
+const SWITCH_MS = 400;
+/** Bits of a character on the line, with start, parity and stop. */
+const BITS_PER_CHARACTER = 10;
+
+export interface ModeEOptions {
+  /** Set to the rate of the sign-on, 8N1. */
+  readonly serial: SerialTransport;
+  readonly clock: Clock;
+}
+
+/** Throws, when opening, what the serial port does, and METER_TIMEOUT, METER_GARBAGE or MODE_E_NOT_OFFERED. */
+export function modeETransport({ serial, clock }: ModeEOptions): Transport {
+  return {
+    description: `${serial.description}, mode E`,
+    async open(events) {
+      const signOn = new SignOnRun(serial, clock, events);
+      await serial.open(signOn);
+      try {
+        await signOn.run();
+      } catch (error) {
+        await serial.close();
+        throw error;
+      }
+    },
+    write: (bytes) => serial.write(bytes),
+    close: () => serial.close(),
+  };
+}
+
+/** One sign-on; once it is done, what comes belongs to the link above. */
+class SignOnRun implements TransportEvents {
+  private readonly serial: SerialTransport;
+  private readonly clock: Clock;
+  private readonly above: TransportEvents;
+  private readonly machine = new ModeESignOn();
+  private done = false;
+  private timer: Timer | null = null;
+  private settle: { resolve(baudRate: number): void; reject(error: BridgeError): void } | null = null;
+
+  constructor(serial: SerialTransport, clock: Clock, above: TransportEvents) {
+    this.serial = serial;
+    this.clock = clock;
+    this.above = above;
+  }
+
+  async run(): Promise<void> {
+    const baudRate = await new Promise<number>((resolve, reject) => {
+      this.settle = { resolve, reject };
+      this.carryOut(this.machine.start());
+    }).finally(() => this.timer?.cancel());
+    await sleep(this.clock, SWITCH_MS);
+    await this.serial.setBaudRate(baudRate);
+    this.done = true;
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.done) this.above.data(bytes);
+    else this.carryOut(this.machine.receive(bytes));
+  }
+
+  closed(reason: BridgeError): void {
+    if (this.done) this.above.closed(reason);
+    else this.settle?.reject(reason);
+  }
+
+  private carryOut(output: SignOnOutput): void {
+    this.perform(output).catch((error: unknown) => {
+      this.settle?.reject(
+        error instanceof BridgeError ? error : new BridgeError('LINE_IO', String(error), { cause: error }),
+      );
+    });
+  }
+
+  private async perform({ send, delayMs, events }: SignOnOutput): Promise<void> {
+    if (send.length > 0) {
+      if (delayMs > 0) await sleep(this.clock, delayMs);
+      for (const octets of send) await this.serial.write(octets);
+      await sleep(this.clock, this.transmissionMs(send));
+      this.arm();
+    }
+    for (const event of events) {
+      if (event.kind === 'ready') this.settle?.resolve(event.baudRate);
+      if (event.kind === 'failed') this.settle?.reject(event.error);
+    }
+  }
+
+  /** A written octet is with the system, not on the line: at 300 baud a request takes 170 ms. */
+  private transmissionMs(send: readonly Uint8Array[]): number {
+    const octets = send.reduce((sum, { length }) => sum + length, 0);
+    return Math.ceil((octets * BITS_PER_CHARACTER * 1000) / this.machine.initialBaudRate);
+  }
+
+  private arm(): void {
+    this.timer?.cancel();
+    this.timer = this.clock.setTimer(IDENTIFICATION_TIMEOUT_MS, () => this.carryOut(this.machine.timeout()));
+  }
+}
