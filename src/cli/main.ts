@@ -4,13 +4,19 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { BridgeError } from '../core/errors.ts';
 import { EXIT, printError } from './context.ts';
+import { registerCall } from './verbs/call.ts';
+import { registerClock } from './verbs/clock.ts';
 import { registerDecode } from './verbs/decode.ts';
 import { registerDemo } from './verbs/demo.ts';
+import { registerDetect } from './verbs/detect.ts';
 import { registerInit } from './verbs/init.ts';
 import { registerMeter } from './verbs/meter.ts';
+import { registerProfile } from './verbs/profile.ts';
 import { registerRead } from './verbs/read.ts';
+import { registerRelay } from './verbs/relay.ts';
 import { registerRun } from './verbs/run.ts';
 import { registerScan } from './verbs/scan.ts';
+import { registerSet } from './verbs/set.ts';
 import { registerSimulate } from './verbs/simulate.ts';
 import { registerStatus } from './verbs/status.ts';
 import { registerTarget } from './verbs/target.ts';
@@ -43,7 +49,13 @@ const verbs = [
   registerTarget,
   registerRead,
   registerScan,
+  registerProfile,
+  registerSet,
+  registerCall,
+  registerClock,
+  registerRelay,
   registerDecode,
+  registerDetect,
   registerStatus,
   registerSimulate,
 ];

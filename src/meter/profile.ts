@@ -5,11 +5,9 @@
  */
 import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
 import type { Data } from '../dlms/axdr/data.ts';
-import { dateTimeOf } from '../dlms/axdr/date-time.ts';
 import { type MeterZone, type ProfileRow, profileRows } from '../dlms/cosem/profile-buffer.ts';
 import {
   type CaptureObject,
-  DEFAULT_CLOCK,
   entrySelection,
   isClockColumn,
   PROFILE_ATTRIBUTE,
@@ -28,6 +26,7 @@ import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AccessSelection, AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import { readAttributes } from './client.ts';
 import { type Knowledge, type LearnedFact, objectKey, scalerUnitFact } from './knowledge.ts';
+import { ZONE_ATTRIBUTES, zoneOf } from './meter-clock.ts';
 import { SCALER_ATTRIBUTE } from './points.ts';
 import type { MeterSession } from './session.ts';
 
@@ -94,18 +93,12 @@ interface ProfileDefinition {
 }
 
 const { captureObjects, capturePeriod, sortMethod, sortObject, entriesInUse } = PROFILE_ATTRIBUTE;
-/** Of class 8: time, time_zone, daylight_savings_deviation. */
-const CLOCK_ATTRIBUTES = [2, 3, 7];
 
 async function readDefinition(session: MeterSession, obis: string): Promise<ProfileDefinition> {
   const ofProfile = [captureObjects, capturePeriod, sortMethod, sortObject, entriesInUse];
   const [columns, period, method, sortedBy, inUse, ...clock] = await readAttributes(session, [
     ...ofProfile.map((attributeId) => ({ classId: PROFILE_GENERIC, instanceId: obis, attributeId })),
-    ...CLOCK_ATTRIBUTES.map((attributeId) => ({
-      classId: DEFAULT_CLOCK.classId,
-      instanceId: DEFAULT_CLOCK.obis,
-      attributeId,
-    })),
+    ...ZONE_ATTRIBUTES,
   ]);
   if (columns === undefined) return fail('UNEXPECTED_RESPONSE', 'no capture objects');
   if (!('data' in columns)) throw dataAccessError(columns.dataAccessResult.code, `capture objects of ${obis}`);
@@ -116,22 +109,12 @@ async function readDefinition(session: MeterSession, obis: string): Promise<Prof
     sortMethod: parseSortMethod(dataIn(method) ?? { type: 'null-data' }),
     sortObject: sortedByData === undefined ? null : parseCaptureObject(sortedByData),
     entriesInUse: wholeNumber(dataIn(inUse)) ?? null,
-    zone: zoneOf(clock.map(dataIn)),
+    zone: zoneOf(clock),
   };
 }
 
 function dataIn(result: GetResult | undefined): Data | undefined {
   return result !== undefined && 'data' in result ? result.data : undefined;
-}
-
-/** From the clock's attributes. What its time says of its own deviation is surer than time_zone, whose sign meters mistake. */
-function zoneOf([time, timeZone, daylightSavings]: readonly (Data | undefined)[]): MeterZone | null {
-  const daylightSaving = wholeNumber(daylightSavings) ?? 0;
-  const now = time === undefined ? null : dateTimeOf(time);
-  const isSummer = now?.clockStatusBits?.daylightSavingActive === true;
-  const told = now?.deviation ?? null;
-  const deviation = told === null ? wholeNumber(timeZone) : told + (isSummer ? daylightSaving : 0);
-  return deviation === null ? null : { deviation, daylightSaving };
 }
 
 interface Scalers {

@@ -1,12 +1,16 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import { decodeAcse, encodeAcse, userInformationOf } from '../../src/dlms/acse/acse.ts';
+import type { Data } from '../../src/dlms/axdr/data.ts';
+import { hasServiceCiphering } from '../../src/dlms/security/apdu-protection.ts';
 import type { SecurityPolicy, SuiteId } from '../../src/dlms/security/suite.ts';
-import { decodeApdu, encodeApdu } from '../../src/dlms/xdlms/apdu.ts';
+import { type Apdu, decodeApdu, encodeApdu } from '../../src/dlms/xdlms/apdu.ts';
 import { initiateRequestOf } from '../../src/dlms/xdlms/initiate.ts';
+import { invokeIdAndPriority } from '../../src/dlms/xdlms/invoke-id.ts';
 import type { SecurityOptions } from '../../src/simulator/meter/meter-security.ts';
 import { ALL_BITS, CLIENT_TITLE, SecureClient, type SecureOptions } from './meter-secure-client.ts';
-import { apduIn, getNormal, type model as Model, model, NOW } from './meter-support.ts';
+import { apduIn, attribute, getNormal, type model as Model, model, NOW } from './meter-support.ts';
 
 const ENERGY = '3:1.0.1.8.0.255';
 const OBJECT_LIST = '15:0.0.40.0.0.255:2';
@@ -113,6 +117,59 @@ describe('a ciphered association', () => {
     expect(keyed.data(ENERGY)).toBeDefined();
     const plain = keyed.server.receive(getNormal(ENERGY), NOW);
     expect(apduIn(plain.apdu)).toMatchObject({ apdu: 'get-response' });
+  });
+});
+
+describe('whatever a meter hears', () => {
+  const invoke = { invokeIdAndPriority: invokeIdAndPriority(1) } as const;
+  const notes = { attribute: attribute('1:0.0.96.50.0.255'), accessSelection: null } as const;
+  const value: Data = { type: 'octet-string', value: Uint8Array.of(1, 2, 3) };
+  const range: Data = { type: 'structure', value: [value, value, value, { type: 'array', value: [value] }] };
+  const method = { classId: 15, instanceId: '0.0.40.0.0.255', methodId: 1 };
+  const block = { lastBlock: false, blockNumber: 1, rawData: Uint8Array.of(9, 4, 1) };
+  const profile = attribute('7:0.0.99.98.0.255');
+  const requests = [
+    { apdu: 'set-request', type: 'normal', ...invoke, ...notes, value },
+    { apdu: 'set-request', type: 'with-first-datablock', ...invoke, ...notes, ...block },
+    { apdu: 'set-request', type: 'with-datablock', ...invoke, ...block, blockNumber: 2, lastBlock: true },
+    { apdu: 'action-request', type: 'normal', ...invoke, method, parameters: value },
+    { apdu: 'action-request', type: 'with-first-pblock', ...invoke, method, ...block },
+    { apdu: 'action-request', type: 'with-list', ...invoke, methods: [method, method], parameters: [value, range] },
+    {
+      apdu: 'get-request',
+      type: 'normal',
+      ...invoke,
+      attribute: profile,
+      accessSelection: { selector: 1, parameters: range },
+    },
+  ] as const satisfies readonly Apdu[];
+
+  const request = fc
+    .tuple(fc.constantFrom(...requests), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }), fc.nat(80))
+    .map(([apdu, changes, length]) => {
+      const copy = encodeApdu(apdu).slice(0, length);
+      for (const [at, octet] of changes) if (copy.length > 0) copy[at % copy.length] = octet;
+      return copy;
+    });
+
+  test.each(['none', 'low', 'high', 'gmac', 'sha256'] as const)('it does not fall over (%s)', (authentication) => {
+    fc.assert(
+      fc.property(fc.array(request, { maxLength: 6 }), fc.boolean(), fc.boolean(), (heard, ciphered, proven) => {
+        const security = ciphered ? ({ security: 'both' } as const) : {};
+        const meter = model({ authentication, security });
+        const connected = new SecureClient(meter, { authentication, policy: ciphered ? 'both' : null });
+        if (proven) connected.associate();
+        else connected.open();
+        for (const octets of heard) {
+          // Tags without a ciphered form go as they are.
+          const [tag = 0] = octets;
+          const sent = ciphered && hasServiceCiphering(tag) ? connected.protected(octets) : octets;
+          const { apdu } = connected.server.receive(sent, NOW);
+          expect(apdu === null || apdu.length > 0).toBe(true);
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 });
 

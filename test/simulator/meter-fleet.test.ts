@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { concat } from '../../src/core/bytes.ts';
+import { concat, toHex } from '../../src/core/bytes.ts';
 import { clientAddress, physicalFromSerialNumber, serverAddress } from '../../src/dlms/hdlc/address.ts';
 import { HdlcClientLink } from '../../src/dlms/hdlc/client-link.ts';
 import { encodeFrame, type HdlcControl } from '../../src/dlms/hdlc/frame.ts';
@@ -13,11 +13,23 @@ import {
   type VirtualMeters,
   type VirtualMetersOptions,
 } from '../../src/simulator/meter/fleet.ts';
+import { EVENT_LOG, LOAD_PROFILE } from '../../src/simulator/meter/profiles.ts';
 import { compareWithTruth } from '../../src/simulator/meter/truth.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
 import { tcpTransport } from '../../src/transport/tcp.ts';
 import { quiet, until } from '../support/until.ts';
-import { aarq, getList, getNext, getNormal, getResponseIn, PASSWORD, TestClient } from './meter-support.ts';
+import { SecureClient } from './meter-secure-client.ts';
+import {
+  aareIn,
+  aarq,
+  getList,
+  getNext,
+  getNormal,
+  getResponseIn,
+  model,
+  PASSWORD,
+  TestClient,
+} from './meter-support.ts';
 
 const ENERGY = '3:1.0.1.8.0.255';
 const SERIAL = '1:0.0.96.1.0.255';
@@ -171,6 +183,30 @@ describe('over TCP', () => {
     await client.associate({ authentication: 'low', password: PASSWORD });
     expect(await textAt(client, SERIAL)).toBe(address.serialNumber);
     await expect(dial(address, { client: 17 }).associate()).rejects.toThrow('rejected');
+  });
+
+  test.each(['wrapper', 'hdlc'] as const)('security is spoken over %s', async (framing) => {
+    const meters = await start({ count: 2, framing, auth: 'sha256', security: 'both', password: PASSWORD });
+    const [first, second] = meters.addresses as [VirtualMeterAddress, VirtualMeterAddress];
+    expect([first.systemTitle, second.systemTitle]).toEqual(['53494d0010010001', '53494d0010010002']);
+    const place = framing === 'hdlc' ? { physical: second.physical } : {};
+    const client = dial(second, { client: 17, server: second.server, ...place });
+    await client.open();
+    await client.connect();
+    const opening = new SecureClient(model(), { authentication: 'sha256', policy: 'both' });
+    const aare = aareIn(await client.exchange(opening.aarq()));
+    expect(aare).toMatchObject({ result: { code: 0 }, resultSourceDiagnostic: { code: 14 } });
+    expect(toHex(aare.respondingAPTitle ?? new Uint8Array(0))).toBe(second.systemTitle);
+  });
+
+  test('profiles have a truth', async () => {
+    const meters = await start({ count: 2, profiles: { compressed: true } });
+    const [from, to] = [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 6)];
+    const [first, second] = [0, 1].map((index) => meters.profileRows(index, LOAD_PROFILE, from, to));
+    // The virtual meters here live by the real clock.
+    expect(first?.length).toBe(second?.length);
+    expect(meters.profileRows(0, EVENT_LOG).length).toBeGreaterThan(0);
+    expect(() => meters.profileRows(2, LOAD_PROFILE)).toThrow(expect.objectContaining({ code: 'INVALID_VALUE' }));
   });
 
   test('stopping breaks what stands, and twice is no harm', async () => {

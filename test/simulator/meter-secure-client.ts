@@ -83,6 +83,15 @@ export class SecureClient {
 
   /** Sends the AARQ; what comes back, whatever it is. */
   open(): Uint8Array | null {
+    const { apdu } = this.server.receive(this.aarq(), this.now);
+    if (apdu?.[0] === 0x61) {
+      const aare = decodeAcse(apdu);
+      this.aare = aare.apdu === 'aare' ? aare : null;
+    }
+    return apdu;
+  }
+
+  aarq(): Uint8Array {
     const { authentication = 'none', policy = null, dedicatedKey, maxPdu = 65535, bits = ALL_BITS } = this.options;
     const { title = CLIENT_TITLE, secret = Buffer.from(PASSWORD) } = this.options;
     const request = { ...initiateRequestOf(bits, maxPdu), dedicatedKey: dedicatedKey ?? null };
@@ -96,12 +105,7 @@ export class SecureClient {
       ciphered: policy !== null,
       ...(title !== null && { systemTitle: title }),
     });
-    const { apdu } = this.server.receive(encodeAcse(aarq), this.now);
-    if (apdu?.[0] === 0x61) {
-      const aare = decodeAcse(apdu);
-      this.aare = aare.apdu === 'aare' ? aare : null;
-    }
-    return apdu;
+    return encodeAcse(aarq);
   }
 
   /** Opens, and goes through HLS where it is asked for. Throws when the meter refuses. */
