@@ -53,6 +53,7 @@ function unchecked(type: DataTypeName, text: string): Data {
     case 'octet-string':
       return { type, value: octetsOf(text) };
     case 'visible-string':
+      return { type, value: matching(text, /^[\x20-\x7e\xa0-\xff]*$/, 'a visible-string: write utf8-string') };
     case 'utf8-string':
       return { type, value: text };
     case 'long64':
@@ -95,7 +96,7 @@ function booleanOf(text: string): boolean {
 }
 
 function octetsOf(text: string): Uint8Array {
-  const quoted = /^"([^]*)"$/.exec(text)?.[1];
+  const quoted = /^"(.*)"$/s.exec(text)?.[1];
   if (quoted !== undefined) return new TextEncoder().encode(quoted);
   return fromHex(matching(text, /^(?:[0-9a-f]{2}\s*)*$/i, 'hex; text stands in double quotes'));
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The program: global flags, the verbs, and usage errors as the contract wants them (CLI.md). */
+import './debug-env.ts';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { BridgeError } from '../core/errors.ts';

@@ -61,21 +61,20 @@ export class Daemon {
     const lock = acquireDaemonLock(databasePath);
     let writer: Writer | null = null;
     let database: Database | null = null;
+    let daemon: Daemon | null = null;
     try {
       writer = await openWriter(databasePath, { thread, clock, logger: log });
       database = openDatabase(databasePath, { readonly: true, busyTimeoutMs: DAEMON_BUSY_MS });
-      const daemon = new Daemon(options, lock, database, writer);
+      daemon = new Daemon(options, lock, database, writer);
       await daemon.applyConfiguration();
       // What an earlier process left there must not pass for ours.
       await daemon.saveStatus();
-      daemon.loops.push(
-        daemon.every(REVISION_EVERY_MS, () => daemon.followConfiguration()),
-        daemon.every(STATUS_EVERY_MS, () => daemon.saveStatus()),
-        daemon.every(SUMMARY_EVERY_MS, () => daemon.summarise()),
-      );
+      daemon.beginLoops();
       return daemon;
     } catch (error) {
-      // The writer's thread would keep the process of a daemon that never was.
+      // Whatever goes on would keep the process of a daemon that never was.
+      await daemon?.fleet.stop();
+      await daemon?.publishers.stop();
       await writer?.close();
       database?.close();
       lock.release();
@@ -101,6 +100,14 @@ export class Daemon {
     logEvents(this.polling, this.thingsboard, log);
   }
 
+  private beginLoops(): void {
+    this.loops.push(
+      this.every(REVISION_EVERY_MS, () => this.followConfiguration()),
+      this.every(STATUS_EVERY_MS, () => this.saveStatus()),
+      this.every(SUMMARY_EVERY_MS, () => this.summarise()),
+    );
+  }
+
   figures(): DaemonFigures {
     return { ...this.board.figures(), messages: this.publishers.messages() };
   }
@@ -116,7 +123,8 @@ export class Daemon {
     const drained = await this.publishers.drain(DRAIN_MS);
     await this.publishers.stop();
     await Promise.all(this.loops);
-    await this.saveStatus();
+    // A database that cannot be written must not keep the daemon from ending.
+    await this.attempt(() => this.saveStatus());
     this.summarise();
     const outcome = { ...this.figures(), drained };
     if (!drained)
@@ -133,9 +141,9 @@ export class Daemon {
 
   private async applyConfiguration(): Promise<void> {
     const fleet = loadFleet(this.database);
-    this.revision = fleet.revision;
     await this.publishers.apply(fleet);
-    await this.fleet.apply(fleet);
+    this.fleet.apply(fleet);
+    this.revision = fleet.revision;
     this.options.log.info({ revision: fleet.revision, meters: fleet.meters.length }, 'configuration applied');
   }
 
@@ -159,16 +167,21 @@ export class Daemon {
 
   /** Does something again and again until the daemon stops; a failure is logged and the next turn tries again. */
   private async every(ms: number, action: () => Promise<void> | void): Promise<void> {
-    const { clock, log } = this.options;
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      try {
-        await sleep(clock, ms, signal);
+      await this.attempt(async () => {
+        await sleep(this.options.clock, ms, signal);
         await action();
-      } catch (thrown) {
-        const error = asBridgeError(thrown);
-        if (error.code !== 'STOPPING') log.error({ code: error.code }, error.message);
-      }
+      });
+    }
+  }
+
+  private async attempt(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (thrown) {
+      const error = asBridgeError(thrown);
+      if (error.code !== 'STOPPING') this.options.log.error({ code: error.code }, error.message);
     }
   }
 }

@@ -2,8 +2,9 @@
  * Runs the configured lines and pollers and follows the configuration: what a new revision does not touch goes on
  * undisturbed; a meter that changed gets a new session and poller, a line without meters is closed.
  */
+import { randomUUID } from 'node:crypto';
 import { toHex } from '../core/bytes.ts';
-import { fail } from '../core/errors.ts';
+import { asBridgeError, fail } from '../core/errors.ts';
 import { LineWorker } from '../line/worker.ts';
 import { knowledgeOf } from '../meter/knowledge.ts';
 import { MeterPoller, type PolledGroup, type PolledMeter, type PollingEvents } from '../polling/poller.ts';
@@ -34,13 +35,19 @@ interface RunningMeter {
   /** Everything that makes the meter what it is; another text means another meter. */
   readonly fingerprint: string;
   readonly lineId: number;
-  readonly poller: MeterPoller;
+  /** Null: it cannot be run as it is configured. */
+  readonly poller: MeterPoller | null;
 }
 
 export class FleetRunner {
   private readonly deps: FleetRunnerDependencies;
   private readonly lines = new Map<number, LineWorker>();
   private readonly meters = new Map<number, RunningMeter>();
+  /** Meters whose last cycle is still under way; no other waits for them. */
+  private readonly ending = new Map<number, Promise<void>>();
+  private readonly closing = new Set<Promise<void>>();
+  /** What is to run; null before the first `apply` and after `stop`. */
+  private fleet: Fleet | null = null;
 
   constructor(deps: FleetRunnerDependencies) {
     this.deps = deps;
@@ -51,64 +58,72 @@ export class FleetRunner {
     return this.lines;
   }
 
-  /** Makes what runs equal to what is configured. */
-  async apply(fleet: Fleet): Promise<void> {
-    const groups = groupsByMeter(fleet);
-    const wanted = new Map<number, WantedMeter>();
-    for (const meter of fleet.meters) {
-      if (!meter.enabled) continue;
-      const connectionIds = connectionsOfMeter(fleet, meter.id).map(({ id }) => id);
-      wanted.set(meter.id, {
-        meter,
-        polled: { id: meter.id, name: meter.name, groups: groups.get(meter.id) ?? [], connectionIds },
-      });
-    }
-    const gone = [...this.meters].filter(([id, { fingerprint }]) => {
+  /** Makes what runs equal to what is configured; a meter that changed begins anew when its last cycle has ended. */
+  apply(fleet: Fleet): void {
+    this.fleet = fleet;
+    const wanted = wantedOf(fleet);
+    for (const [id, running] of [...this.meters]) {
       const still = wanted.get(id);
-      return still === undefined || fingerprintOf(still) !== fingerprint;
-    });
-    await Promise.all(gone.map(([id, running]) => this.stopMeter(id, running)));
+      if (still === undefined || fingerprintOf(still) !== running.fingerprint) this.endMeter(id, running);
+    }
     const usedLines = new Set([...wanted.values()].map(({ meter }) => meter.lineId));
-    const idle = [...this.lines].filter(([id]) => !usedLines.has(id));
-    await Promise.all(
-      idle.map(async ([id, line]) => {
-        this.lines.delete(id);
-        await line.stop();
-      }),
-    );
-    for (const [id, one] of wanted) if (!this.meters.has(id)) this.startMeter(fleet, one);
+    for (const [id, line] of [...this.lines]) {
+      if (usedLines.has(id)) continue;
+      this.lines.delete(id);
+      this.closeLine(line);
+    }
+    for (const [id, one] of wanted) {
+      if (!this.meters.has(id) && !this.ending.has(id)) this.startMeter(fleet, one);
+    }
   }
 
   /** Ends all polling; cycles under way are committed. */
   async stop(): Promise<void> {
-    const pollers = [...this.meters.values()].map(({ poller }) => poller.stop());
-    const lines = [...this.lines.values()].map((line) => line.stop());
-    this.meters.clear();
-    await Promise.all([...pollers, ...lines]);
+    this.fleet = null;
+    for (const [id, running] of [...this.meters]) this.endMeter(id, running);
+    for (const line of this.lines.values()) this.closeLine(line);
+    await Promise.all([...this.ending.values(), ...this.closing]);
   }
 
   private startMeter(fleet: Fleet, wanted: WantedMeter): void {
+    const { id, name, lineId } = wanted.meter;
+    let poller: MeterPoller | null = null;
+    try {
+      poller = this.pollerOf(fleet, wanted);
+    } catch (thrown) {
+      // One meter that cannot be run must not keep the others from it.
+      const error = asBridgeError(thrown);
+      this.deps.events.emit('failed', { meterId: id, meter: name, cycleId: randomUUID(), error, failures: [] });
+    }
+    this.meters.set(id, { fingerprint: fingerprintOf(wanted), lineId, poller });
+    poller?.start();
+  }
+
+  /** Throws UNSUPPORTED for a link that cannot be used. */
+  private pollerOf(fleet: Fleet, { meter, polled }: WantedMeter): MeterPoller {
     const { database, writer, clock, events, log } = this.deps;
-    const { meter, polled } = wanted;
     const line = this.lineOf(fleet, meter.lineId);
     line.setMeter({ ...meter, security: securityPortsOf(meter, database, writer) });
     const knowledge = knowledgeOf(loadLearned(database, meter.id));
-    const poller = new MeterPoller(polled, {
-      line,
-      knowledge,
-      writer,
-      clock,
-      events,
-      log: log.child({ meter: meter.name }),
-    });
-    this.meters.set(meter.id, { fingerprint: fingerprintOf(wanted), lineId: meter.lineId, poller });
-    poller.start();
+    return new MeterPoller(polled, { line, knowledge, writer, clock, events, log: log.child({ meter: meter.name }) });
   }
 
-  private async stopMeter(id: number, { lineId, poller }: RunningMeter): Promise<void> {
+  private endMeter(id: number, { lineId, poller }: RunningMeter): void {
     this.meters.delete(id);
-    const line = this.lines.get(lineId);
-    await Promise.all([poller.stop(), line?.removeMeter(id)]);
+    const ended = Promise.all([poller?.stop(), this.lines.get(lineId)?.removeMeter(id)]).then(() => {
+      this.ending.delete(id);
+      if (this.fleet !== null) this.apply(this.fleet);
+    });
+    this.ending.set(id, ended);
+  }
+
+  /** Closing the port also ends a cycle that waits for a meter which does not answer. */
+  private closeLine(line: LineWorker): void {
+    const closed = line
+      .stop()
+      .catch((thrown: unknown) => this.deps.log.warn({ code: asBridgeError(thrown).code }, 'line not closed properly'))
+      .finally(() => this.closing.delete(closed));
+    this.closing.add(closed);
   }
 
   private lineOf(fleet: Fleet, lineId: number): LineWorker {
@@ -128,6 +143,19 @@ export class FleetRunner {
     this.lines.set(lineId, worker);
     return worker;
   }
+}
+
+/** The meters that are to be polled, by id. */
+function wantedOf(fleet: Fleet): Map<number, WantedMeter> {
+  const groups = groupsByMeter(fleet);
+  const wanted = new Map<number, WantedMeter>();
+  for (const meter of fleet.meters) {
+    if (!meter.enabled) continue;
+    const connectionIds = connectionsOfMeter(fleet, meter.id).map(({ id }) => id);
+    const polled = { id: meter.id, name: meter.name, groups: groups.get(meter.id) ?? [], connectionIds };
+    wanted.set(meter.id, { meter, polled });
+  }
+  return wanted;
 }
 
 function groupsByMeter(fleet: Fleet): Map<number, PolledGroup[]> {

@@ -23,24 +23,20 @@ function checked(layer: string): string[] {
   }
 }
 
-test.each([
-  'hdlc',
-  'wrapper',
-  'axdr',
-  'datetime',
-  'acse',
-  'apdu',
-  'push',
-  'mode-e',
-])('every vector of %s passes check.mjs', (layer) => {
-  expect(checked(layer)).toEqual([`${vectorsOf(layer).length} passed, 0 failed`]);
-});
+test.each(['hdlc', 'wrapper', 'axdr', 'datetime', 'acse', 'apdu', 'push', 'mode-e'])(
+  'every vector of %s passes check.mjs',
+  (layer) => {
+    expect(checked(layer)).toEqual([`${vectorsOf(layer).length} passed, 0 failed`]);
+  },
+);
 
 test('every vector of security passes check.mjs, but for two whose system titles are nowhere in them', () => {
-  const lines = checked('security');
   const unknown = ['sec-kdf-ephemeral-unified', 'sec-kdf-one-pass-server-to-client'];
-  expect(lines.at(-1)).toBe(`${vectorsOf('security').length - unknown.length} passed, ${unknown.length} failed`);
-  expect(lines.slice(0, -1).map((line) => unknown.find((id) => line.includes(id)) ?? line).sort()).toEqual(unknown);
+  const lines = checked('security').filter((line) => !line.startsWith(' '));
+  expect(lines).toEqual([
+    ...unknown,
+    `${vectorsOf('security').length - unknown.length} passed, ${unknown.length} failed`,
+  ]);
   const results = decodeBatch(vectorsOf('security').filter(({ id }) => unknown.includes(id)));
   for (const { result } of results) expect(result).toMatchObject({ valid: false, error: { code: 'KEY_MISSING' } });
 });

@@ -122,7 +122,7 @@ describe('wrong secrets are told apart', () => {
     const settings = { authentication: 'gmac' as const, security: 'both' as const };
     const secrets = { ...KEYS, blockCipherKey: fromHex('ff0102030405060708090a0b0c0d0e0f') };
     const outcome = await converse({ settings, secrets, meter }, readEnergy);
-    expect(outcome).toMatchObject({ fault: 'credentials' });
+    expect(outcome).toMatchObject({ code: 'DECRYPT_FAILED', fault: 'credentials' });
   });
 
   test('a level that the meter wants and we do not offer', async () => {

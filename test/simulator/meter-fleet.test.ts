@@ -229,6 +229,8 @@ describe('over TCP', () => {
     await expect(start({ count: 2, port: 65_535, portsEach: true })).rejects.toMatchObject(invalid);
     await expect(start({ transport, portsEach: true })).rejects.toMatchObject(invalid);
     await expect(start({ maxPdu: 11 })).rejects.toMatchObject(invalid);
+    await expect(start({ auth: 'high', password: 'more than 16 octets' })).rejects.toMatchObject(invalid);
+    await expect(start({ security: 'both', systemTitle: '01' })).rejects.toMatchObject(invalid);
     await expect(start({ faults: ['sloth'] })).rejects.toMatchObject(invalid);
     await expect(start({ port: addresses[0]?.port ?? 0 })).rejects.toMatchObject(invalid);
   });

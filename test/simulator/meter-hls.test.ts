@@ -125,6 +125,10 @@ describe('high level security', () => {
     const invalid = expect.objectContaining({ code: 'INVALID_VALUE' });
     expect(() => model({ authentication: 'ecdsa' })).toThrow(invalid);
     expect(() => model({ authentication: 'ecdsa', security: { suite: 1 } })).toThrow(invalid);
+    const [signingKey, clientPublicKey] = [fromHex('11'.repeat(32)), fromHex('22'.repeat(64))];
+    expect(() => model({ authentication: 'ecdsa', security: { suite: 1, signingKey, clientPublicKey } })).toThrow(
+      invalid,
+    );
     expect(() => model({ security: { blockCipherKey: new Uint8Array(5) } })).toThrow(invalid);
     expect(() => model({ security: { systemTitle: '0102' } })).toThrow(invalid);
   });

@@ -1,13 +1,19 @@
 /** `simulate meters`: virtual meters over TCP or a pty. */
 import type { Command } from 'commander';
 import type { JsonValue } from '../../core/json.ts';
+import { SECURITY_POLICIES, type SuiteId } from '../../dlms/security/suite.ts';
+import { AUTHENTICATION_LEVELS } from '../../dlms/settings.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { FAULTS } from '../../simulator/meter/faults.ts';
 import { DEFAULT_PASSWORD, startVirtualMeters, type VirtualMeters } from '../../simulator/meter/fleet.ts';
+import type { SecurityOptions } from '../../simulator/meter/meter-security.ts';
 import { parseLink, transportOf } from '../../transport/link-address.ts';
 import { type Context, untilStopped, verb } from '../context.ts';
 import { openPtyPair } from '../pty-pair.ts';
-import { parseChoice, parseSecretText, parseWhole } from '../values.ts';
+import { parseChoice, parseKey, parseSecretText, parseSystemTitle, parseWhole } from '../values.ts';
+
+/** ECDSA needs certificates on both sides, which no flag gives. */
+const SIMULATED_LEVELS = AUTHENTICATION_LEVELS.filter((level) => level !== 'ecdsa');
 
 interface MeterFlags {
   readonly count: string;
@@ -17,6 +23,11 @@ interface MeterFlags {
   readonly framing: string;
   readonly auth: string;
   readonly secret: string;
+  readonly security: string;
+  readonly suite: string;
+  readonly blockCipherKey?: string;
+  readonly authenticationKey?: string;
+  readonly systemTitle?: string;
   readonly pty?: string;
   readonly faults?: string;
   readonly seed: string;
@@ -36,8 +47,13 @@ export function registerSimulateMeters(simulate: Command): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--ports-each', 'a port for every meter, counted up; else all behind one port, by server address')
     .option('--framing <framing>', 'wrapper or hdlc', 'wrapper')
-    .option('--auth <level>', 'none or low', 'none')
-    .option('--secret <secret>', 'the password with --auth low; file: and env: work', DEFAULT_PASSWORD)
+    .option('--auth <level>', SIMULATED_LEVELS.join(' | '), 'none')
+    .option('--secret <secret>', 'password or HLS secret; file: and env: work', DEFAULT_PASSWORD)
+    .option('--security <policy>', `protection that every message must have: ${SECURITY_POLICIES.join(' | ')}`, 'none')
+    .option('--suite <n>', 'security suite: 0, 1 or 2', '0')
+    .option('--block-cipher-key <key>', 'without it 000102..; hex, file: and env: work')
+    .option('--authentication-key <key>', 'without it d0d1d2..; hex, file: and env: work')
+    .option('--system-title <hex>', 'of the meter; without it one from its serial number')
     .option('--pty <path>', 'serve a pseudo terminal at PATH instead of TCP (HDLC; needs socat)')
     .option('--faults <names>', `misbehaviours, NAME or NAME:NUMBER, with commas: ${Object.keys(FAULTS).join(', ')}`)
     .option('--seed <n>', 'makes other meters', '1')
@@ -69,7 +85,8 @@ function started(flags: MeterFlags, serialPath: string | null): Promise<VirtualM
     host: flags.host,
     portsEach: flags.portsEach === true,
     framing,
-    auth: parseChoice('--auth', flags.auth, ['none', 'low']),
+    auth: parseChoice('--auth', flags.auth, SIMULATED_LEVELS),
+    ...security(flags),
     password: parseSecretText(flags.secret),
     faults: flags.faults === undefined ? [] : flags.faults.split(',').filter((name) => name !== ''),
     seed: parseWhole('--seed', flags.seed, 0, 0xffff_ffff),
@@ -78,6 +95,17 @@ function started(flags: MeterFlags, serialPath: string | null): Promise<VirtualM
     clock: systemClock,
     ...(serialPath === null ? {} : { transport: transportOf(parseLink(`serial://${serialPath}`), systemClock) }),
   });
+}
+
+function security(flags: MeterFlags): SecurityOptions {
+  const { blockCipherKey, authenticationKey, systemTitle } = flags;
+  return {
+    security: parseChoice('--security', flags.security, SECURITY_POLICIES),
+    suite: Number(parseChoice('--suite', flags.suite, ['0', '1', '2'])) as SuiteId,
+    ...(blockCipherKey !== undefined && { blockCipherKey: parseKey('--block-cipher-key', blockCipherKey) }),
+    ...(authenticationKey !== undefined && { authenticationKey: parseKey('--authentication-key', authenticationKey) }),
+    ...(systemTitle !== undefined && { systemTitle: parseSystemTitle('--system-title', systemTitle) }),
+  };
 }
 
 function described({ addresses }: VirtualMeters, place: string): JsonValue {

@@ -31,8 +31,12 @@ const REJECTED_TRANSIENT = 2;
 export function associationError({ result, resultSourceDiagnostic, userInformation }: Aare): BridgeError | null {
   if (result.code === ACCEPTED) return null;
   const { source, code, name } = resultSourceDiagnostic;
-  const meaning = (source === 'acse-service-user' ? MEANINGS[code] : undefined) ?? { code: 'ASSOCIATION_REJECTED' };
-  const reason = reasonIn(userInformation?.decoded ?? null);
+  const contents = userInformation?.decoded ?? null;
+  const byDiagnostic = source === 'acse-service-user' ? MEANINGS[code] : undefined;
+  const meaning: Meaning = isWrongKey(contents)
+    ? { code: 'DECRYPT_FAILED' }
+    : (byDiagnostic ?? { code: 'ASSOCIATION_REJECTED' });
+  const reason = reasonIn(contents);
   return new BridgeError(
     meaning.code,
     `the meter refused the association: ${result.name}, ${source} ${name} (${code})${reason}`,
@@ -43,6 +47,11 @@ export function associationError({ result, resultSourceDiagnostic, userInformati
       facts: { result: result.code, source, diagnostic: code },
     },
   );
+}
+
+/** The meter could not open our initiateRequest: it has another key than we, or knows us by another system title. */
+function isWrongKey(contents: Apdu | null): boolean {
+  return contents?.apdu === 'confirmedServiceError' && contents.error === 'deciphering-error';
 }
 
 function reasonIn(decoded: Apdu | null): string {

@@ -1,165 +1,96 @@
 /**
- * `dlms decode`: explains captured octets. Frames of either framing are taken out of them, what belongs to none is told;
- * segmented HDLC information is joined for each direction; every APDU is decoded, and what cannot be says why.
+ * `dlms decode`: explains captured octets. Frames of any framing are taken out of them, what belongs to none is told; segments
+ * and blocks are joined for each sender, protection is opened with the keys at hand; every APDU is decoded, and what cannot be
+ * says why.
  */
-import { concat } from '../../core/bytes.ts';
-import { BridgeError, type ErrorReport } from '../../core/errors.ts';
-import type { JsonValue } from '../../core/json.ts';
 import { parseData } from '../axdr/data.ts';
-import { addressName } from '../hdlc/address.ts';
-import type { HdlcFrame } from '../hdlc/frame.ts';
 import { splitLlc } from '../hdlc/llc.ts';
-import type { Discarded } from '../link.ts';
-import { WrapperDeframer, type WrapperItem } from '../wrapper.ts';
 import { decodeAnyApdu } from './apdu.ts';
 import { attempt } from './attempt.ts';
-import { deframe, noFrame, presentFrame } from './hdlc.ts';
-import { type JsonObject, presentObject } from './present.ts';
+import { type Capture, captureHdlc, captureMbus, captureWrapper, deframeWrapper } from './captures.ts';
+import { type Decoded, Findings } from './findings.ts';
+import { gmacValueLayer } from './gmac-value.ts';
+import { deframe } from './hdlc.ts';
+import { Messages } from './messages.ts';
+import { decodeModeE } from './mode-e.ts';
+import { takeModeE } from './mode-e-capture.ts';
+import { presentObject } from './present.ts';
+import { deframeMbus } from './push.ts';
+import type { DecodeKeys } from './security.ts';
 
-export const DECODE_INPUTS = ['auto', 'hdlc', 'wrapper', 'apdu', 'data'] as const;
+export type { Decoded } from './findings.ts';
+
+export const DECODE_INPUTS = ['auto', 'hdlc', 'wrapper', 'apdu', 'data', 'mbus', 'mode-e'] as const;
 export type DecodeInput = (typeof DECODE_INPUTS)[number];
 
-export interface Decoded {
-  /** In the order met: `{layer: 'hdlc' | 'llc' | 'wrapper', ...}`. */
-  readonly layers: readonly JsonObject[];
-  /** Decoded APDUs; one that cannot be decoded is `{valid: false, hex, error}`. Plain Data is `{data}`. */
-  readonly apdus: readonly JsonObject[];
-  readonly discarded: readonly Discarded[];
-  /** The first thing that was wrong. */
-  readonly error: ErrorReport | null;
+export interface DecodeOptions {
+  /** What the octets are. */
+  readonly input: DecodeInput;
+  /** Open what is ciphered; without them headers are shown. */
+  readonly keys?: DecodeKeys;
+  /** The octets are the GMAC value of this challenge, and nothing else. */
+  readonly challenge?: Uint8Array | null;
 }
+
+const NO_KEYS: DecodeKeys = { encryptionKey: null, authenticationKey: null, systemTitle: null };
 
 /** Explains octets. Never throws for what they hold. */
-export function decodeBytes(octets: Uint8Array, { input }: { readonly input: DecodeInput }): Decoded {
-  switch (input === 'auto' ? detected(octets) : input) {
-    case 'hdlc':
-      return decodeHdlcCapture(octets);
-    case 'wrapper':
-      return decodeWrapperCapture(octets);
-    case 'data':
-      return plain(octets, () => presentObject({ data: parseData(octets) }));
-    default:
-      return plain(octets, () => presentObject(decodeAnyApdu(octets)));
+export function decodeBytes(octets: Uint8Array, { input, keys = NO_KEYS, challenge = null }: DecodeOptions): Decoded {
+  const findings = new Findings();
+  if (challenge !== null) {
+    gmacValueLayer(octets, keys, challenge, findings);
+    return findings.result();
   }
+  const messages = new Messages(findings, keys);
+  const signedOn = input === 'auto' || input === 'mode-e' ? takeModeE(octets, findings) : 0;
+  if (input === 'mode-e' && signedOn === 0) explainModeE(octets, findings);
+  else if (signedOn === 0 || signedOn < octets.length) {
+    const rest = octets.subarray(signedOn);
+    const kind = input === 'auto' || input === 'mode-e' ? detected(rest) : input;
+    CAPTURES[kind](rest, signedOn, findings, messages);
+  }
+  messages.finish();
+  return findings.result();
 }
 
+type Framed = Exclude<DecodeInput, 'auto' | 'mode-e'>;
+
+const CAPTURES: Readonly<Record<Framed, Capture>> = {
+  hdlc: captureHdlc,
+  wrapper: captureWrapper,
+  mbus: captureMbus,
+  apdu: (octets, _, __, messages) => messages.take('', octets),
+  data: (octets, _, findings) => {
+    const { value, error } = attempt(() => presentObject({ data: parseData(octets) }));
+    if (error === null) findings.apdu(value);
+    else findings.undecodable(octets, error);
+  },
+};
+
 /** What octets are: the first reading that succeeds; when none does, what they look like. */
-function detected(octets: Uint8Array): Exclude<DecodeInput, 'auto'> {
-  if (deframe(octets).some(({ kind }) => kind === 'frame')) return 'hdlc';
-  const looksWrapped = octets[0] === 0x00 && octets[1] === 0x01;
-  if (looksWrapped && deframeWrapper(octets).some(({ kind }) => kind === 'frame')) return 'wrapper';
-  if (attempt(() => decodeAnyApdu(octets)).error === null) return 'apdu';
+function detected(octets: Uint8Array): Framed {
+  const hasFrame = ({ kind }: { readonly kind: string }): boolean => kind === 'frame';
+  if (deframe(octets).some(hasFrame)) return 'hdlc';
+  const [a = -1, b = -1, , d] = octets;
+  const looksLikeMbus = a === 0x68 && d === 0x68;
+  if (looksLikeMbus || deframeMbus(octets).some(hasFrame)) return 'mbus';
+  const looksWrapped = a === 0x00 && b === 0x01;
+  const wrapped = deframeWrapper(octets).flatMap((item) => (item.kind === 'frame' ? [item.frame.apdu] : []));
+  if (looksWrapped && wrapped.length > 0) return 'wrapper';
+  if (attempt(() => decodeAnyApdu(splitLlc(octets).rest)).error === null) return 'apdu';
   if (attempt(() => parseData(octets)).error === null) return 'data';
-  if (octets.indexOf(0x7e) >= 0 && octets[octets.indexOf(0x7e) + 1]! >> 4 === 0xa) return 'hdlc';
+  if (wrapped.some((apdu) => attempt(() => decodeAnyApdu(apdu)).error === null)) return 'wrapper';
+  if (octets.some((octet, at) => octet === 0x7e && (octets[at + 1] ?? 0) >> 4 === 0xa)) return 'hdlc';
   return looksWrapped ? 'wrapper' : 'apdu';
 }
 
-function plain(octets: Uint8Array, decode: () => JsonObject): Decoded {
-  const result = attempt(decode);
-  const apdus = [result.error === null ? result.value : undecodable(octets, result.error)];
-  return { layers: [], apdus, discarded: [], error: result.error };
-}
-
-function undecodable(octets: Uint8Array, error: ErrorReport): JsonObject {
-  return presentObject({ valid: false, hex: octets, error });
-}
-
-/** What is found, piece by piece. */
-class Findings {
-  readonly layers: JsonObject[] = [];
-  readonly apdus: JsonObject[] = [];
-  readonly discarded: Discarded[] = [];
-  error: ErrorReport | null = null;
-
-  layer(layer: string, content: { readonly [key: string]: JsonValue }): void {
-    this.layers.push({ layer, ...content });
-  }
-  apdu(octets: Uint8Array): void {
-    const { value, error } = attempt(() => decodeAnyApdu(octets));
-    this.apdus.push(error === null ? presentObject(value) : undecodable(octets, error));
-    this.error ??= error;
-  }
-  incomplete(octets: Uint8Array, message: string): void {
-    const error = new BridgeError('TRUNCATED', message, { layer: 'hdlc' }).report();
-    this.apdus.push(undecodable(octets, error));
-    this.error ??= error;
-  }
-  result(): Decoded {
-    const { layers, apdus, discarded, error } = this;
-    return { layers, apdus, discarded, error };
-  }
-}
-
-function deframeWrapper(octets: Uint8Array): WrapperItem[] {
-  const deframer = new WrapperDeframer();
-  return [...deframer.push(octets), ...deframer.flush()];
-}
-
-function decodeWrapperCapture(octets: Uint8Array): Decoded {
-  const findings = new Findings();
-  for (const item of deframeWrapper(octets)) {
-    if (item.kind === 'discarded') findings.discarded.push(item.discarded);
-    else {
-      const { apdu, ...header } = item.frame;
-      findings.layer('wrapper', { offset: item.offset, ...presentObject(header) });
-      findings.apdu(apdu);
-    }
-  }
-  if (findings.layers.length === 0) {
-    findings.error = new BridgeError('MALFORMED', 'no whole wrapper message', { layer: 'wrapper' }).report();
-  }
-  return findings.result();
-}
-
-/** Information that awaits its next segment, from one station to another. */
-interface Direction {
-  readonly name: string;
-  parts: Uint8Array[];
-  lastNs: number | null;
-}
-
-function decodeHdlcCapture(octets: Uint8Array): Decoded {
-  const findings = new Findings();
-  const directions = new Map<string, Direction>();
-  const items = deframe(octets);
-  for (const item of items) {
-    if (item.kind === 'discarded') {
-      findings.discarded.push(item.discarded);
-      continue;
-    }
-    findings.layer('hdlc', { offset: item.offset, ...presentFrame(item.frame) });
-    const { frameType } = item.frame.control;
-    if (frameType === 'SNRM' || frameType === 'UA') directions.clear();
-    else if (frameType === 'I' || frameType === 'UI') takeInformation(item.frame, directions, findings);
-  }
-  for (const { name, parts } of directions.values()) {
-    if (parts.length > 0) findings.incomplete(concat(parts), `the last segment ${name} is missing`);
-  }
-  if (findings.layers.length === 0) findings.error = attempt(() => noFrame(items)).error;
-  return findings.result();
-}
-
-function takeInformation(frame: HdlcFrame, directions: Map<string, Direction>, findings: Findings): void {
-  const { control, information, segmented } = frame;
-  const name = `from ${addressName(frame.source)} to ${addressName(frame.destination)} (${control.frameType})`;
-  const direction: Direction = directions.get(name) ?? { name, parts: [], lastNs: null };
-  directions.set(name, direction);
-  // A frame that was sent again: the same number, one behind the other.
-  const ns = control.frameType === 'I' ? control.ns : null;
-  if (ns !== null && ns === direction.lastNs) {
-    findings.layers[findings.layers.length - 1] = { ...findings.layers.at(-1), repeated: true } as JsonObject;
-    return;
-  }
-  direction.lastNs = ns;
-  const { llc, rest } = splitLlc(information ?? new Uint8Array(0));
-  if (llc !== null) {
-    if (direction.parts.length > 0) findings.incomplete(concat(direction.parts), `the last segment ${name} is missing`);
-    direction.parts = [];
-    findings.layer('llc', presentObject({ hex: llc, direction: llc[1] === 0xe6 ? 'command' : 'response' }));
-  }
-  direction.parts.push(rest);
-  if (segmented) return;
-  const apdu = concat(direction.parts);
-  direction.parts = [];
-  if (apdu.length > 0) findings.apdu(apdu);
+/** Octets that begin with no message which can be told by its shape: a baud rate character, or a broken message. */
+function explainModeE(octets: Uint8Array, findings: Findings): void {
+  const { value, error } = attempt(() => decodeModeE(octets));
+  findings.layer('mode-e', {
+    offset: 0,
+    length: octets.length,
+    ...(value ?? presentObject({ valid: false, hex: octets, error })),
+  });
+  if (error !== null) findings.wrong(error);
 }

@@ -30,7 +30,8 @@ function presentSecurity({ layer: _, plaintext: __, ciphertext: ___, ...shown }:
   return presentObject(shown);
 }
 
-function presentContent(content: PushContent): JsonObject {
+/** What a message says: a push with its items, any other APDU as it is. */
+export function presentContent(content: PushContent): JsonObject {
   switch (content.kind) {
     case 'data-notification': {
       const { body, ...header } = content.apdu;
@@ -92,7 +93,7 @@ function presentTelegram({ telegram, octets }: Extract<PushContent, { readonly k
 }
 
 /** A ciphered APDU that no key has opened, with the length of what is inside; any other APDU as it is. */
-function presentOther(apdu: Apdu): JsonObject {
+export function presentOther(apdu: Apdu): JsonObject {
   if (!isCiphered(apdu) || !('ciphertextOrPlain' in apdu)) return presentObject(apdu);
   return presentObject({ ...apdu, ciphertextLength: apdu.ciphertextOrPlain.length });
 }

@@ -18,12 +18,12 @@ import { CURVES, ecdsaVerify } from '../security/elliptic-curve.ts';
 import { gcmStream, IV_OCTETS, SYSTEM_TITLE_OCTETS } from '../security/gcm.ts';
 import { contentKeyOf, unprotectGeneral } from '../security/general-ciphering.ts';
 import { verifySigning } from '../security/general-signing.ts';
-import { verifyGmacValue } from '../security/hls.ts';
 import { afterReceiving, FRESH_REPLAY_GUARD } from '../security/invocation-counter.ts';
 import { agreementOf, concatenationKdf, otherInfoOf, sharedSecretOf } from '../security/key-agreement.ts';
 import { unwrapKey } from '../security/key-wrap.ts';
 import { type Curve, type SecuritySuite, securitySuite } from '../security/suite.ts';
 import { type Apdu, decodeApdu } from '../xdlms/apdu.ts';
+import { openGmacValue } from './gmac-value.ts';
 import { apduInLayer, type DecodeKeys, openSecurityLayer } from './security.ts';
 
 type Context = Readonly<Record<string, unknown>>;
@@ -217,13 +217,11 @@ function curveOfKey(publicKey: Uint8Array): Curve {
 }
 
 function gmacValue(bytes: Uint8Array, context: Context): Shown {
-  const { encryptionKey, authenticationKey, systemTitle } = keysOf(context);
-  const { securityControl, invocationCounter, tag } = verifyGmacValue(bytes, {
-    encryptionKey,
-    authenticationKey,
-    systemTitle: systemTitle ?? noTitle(),
-    challenge: octets(context, 'challenge'),
-  });
+  const { securityControl, invocationCounter, tag } = openGmacValue(
+    bytes,
+    keysOf(context),
+    octets(context, 'challenge'),
+  );
   return {
     kind: 'hls-gmac-value',
     // The octets do not tell who made them.

@@ -208,7 +208,7 @@ function summaryOf({ apdu: _, blockData, ...header }: GeneralBlockTransfer): Pus
 }
 
 /** APDUs of one message have an LLC header each; blocks follow one another without. */
-function isNextMessage(content: PushContent, trailing: Uint8Array): boolean {
+export function isNextMessage(content: PushContent, trailing: Uint8Array): boolean {
   if (splitLlc(trailing).llc !== null) return true;
   const isBlock = content.kind === 'apdu' && content.apdu.apdu === 'general-block-transfer';
   return isBlock && trailing[0] === BLOCK_TAG;
@@ -237,8 +237,11 @@ export function isCiphered(apdu: Apdu): apdu is CipheredApdu {
   return 'securityControl' in apdu || apdu.apdu === 'general-signing';
 }
 
-/** The content that octets begin with, and what follows it; null for nothing. */
-function decodeFirst(octets: Uint8Array): { readonly content: PushContent; readonly trailing: Uint8Array | null } {
+/** The content that octets begin with, and what follows it; null for nothing. Throws what `readApdu` and `readPushBody` do. */
+export function decodeFirst(octets: Uint8Array): {
+  readonly content: PushContent;
+  readonly trailing: Uint8Array | null;
+} {
   if (looksLikeTelegram(octets)) {
     return { content: { kind: 'telegram', telegram: decodeP1Telegram(octets), octets }, trailing: null };
   }

@@ -7,10 +7,10 @@ import type {
   MethodReference,
 } from '../../dlms/xdlms/services.ts';
 import {
+  type MeterContext,
   type MethodOutcome,
   type ObjectDefinition,
   RESULT,
-  type ReadContext,
   type ResultCode,
   refused,
   scaledText,
@@ -27,7 +27,7 @@ export type ReadResult =
 export function readAttribute(
   objects: readonly ObjectDefinition[],
   reference: AttributeSelection,
-  context: ReadContext,
+  context: MeterContext,
 ): ReadResult {
   const object = found(objects, reference.instanceId, reference.classId);
   if (typeof object === 'number') return { refused: object };
@@ -45,7 +45,7 @@ function selected(
   { selections = {} }: ObjectDefinition,
   attributeId: number,
   selection: AccessSelection,
-  context: ReadContext,
+  context: MeterContext,
 ): ReadResult {
   const known = selections[attributeId];
   if (known === undefined || !known.selectors.includes(selection.selector)) {
@@ -60,7 +60,7 @@ export function writeAttribute(
   objects: readonly ObjectDefinition[],
   { classId, instanceId, attributeId }: AttributeReference,
   value: Data,
-  context: ReadContext,
+  context: MeterContext,
 ): ResultCode {
   const object = found(objects, instanceId, classId);
   if (typeof object === 'number') return object;
@@ -76,7 +76,7 @@ export function callMethod(
   objects: readonly ObjectDefinition[],
   { classId, instanceId, methodId }: MethodReference,
   parameters: Data | null,
-  context: ReadContext,
+  context: MeterContext,
 ): MethodOutcome {
   const object = found(objects, instanceId, classId);
   if (typeof object === 'number') return refused(object);

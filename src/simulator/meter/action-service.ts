@@ -19,7 +19,7 @@ import type {
 import { callMethod } from './access.ts';
 import { IncomingBlocks, OutgoingBlocks } from './block-transfer.ts';
 import type { ServiceLimits } from './get-service.ts';
-import { type ObjectDefinition, RESULT, type ReadContext } from './object-model.ts';
+import { type MeterContext, type ObjectDefinition, RESULT } from './object-model.ts';
 import { valuesIn } from './set-service.ts';
 
 const TRANSFER = { longActionAborted: 15, noLongActionInProgress: 16 } as const;
@@ -48,7 +48,7 @@ export class ActionService {
     this.limits = limits;
   }
 
-  answer(request: ActionRequest, context: ReadContext): ActionResponse | 'pdu-too-long' {
+  answer(request: ActionRequest, context: MeterContext): ActionResponse | 'pdu-too-long' {
     const header: Header = { apdu: 'action-response', invokeIdAndPriority: request.invokeIdAndPriority };
     if (request.type === 'next-pblock') return this.next(request.blockNumber, header);
     this.outgoing = null;
@@ -73,7 +73,7 @@ export class ActionService {
     }
   }
 
-  private block(block: Datablock, context: ReadContext, header: Header): ActionResponse | 'pdu-too-long' {
+  private block(block: Datablock, context: MeterContext, header: Header): ActionResponse | 'pdu-too-long' {
     const { incoming } = this;
     if (incoming === null) return failed(header, TRANSFER.noLongActionInProgress);
     const taken = incoming.take(block);
@@ -87,14 +87,14 @@ export class ActionService {
   }
 
   /** A method for which no parameters came is not called. */
-  private callAll(methods: readonly MethodReference[], parameters: readonly Data[], context: ReadContext) {
+  private callAll(methods: readonly MethodReference[], parameters: readonly Data[], context: MeterContext) {
     return methods.map((method, index) => {
       const data = parameters[index];
       return data === undefined ? outcome(RESULT.otherReason) : this.call(method, data, context);
     });
   }
 
-  private call(method: MethodReference, parameters: Data | null, context: ReadContext): ActionOutcome {
+  private call(method: MethodReference, parameters: Data | null, context: MeterContext): ActionOutcome {
     const { result, returned } = callMethod(this.objects, method, parameters, context);
     return outcome(result, returned);
   }

@@ -54,7 +54,7 @@ export class Ciphering {
     this.general = general;
   }
 
-  /** Opens a request, or user-information of an AARQ or RLRQ. Throws what `decodeApdu` does for what is no APDU inside. */
+  /** Opens a request, or the user-information of an AARQ or RLRQ. */
   open(apdu: Apdu): OpenedRequest {
     const { policy } = this.options.security;
     if (!isGloDed(apdu)) {

@@ -7,10 +7,10 @@ import {
   DONE,
   dateTimeData,
   logicalName,
+  type MeterContext,
   type Method,
   type ObjectDefinition,
   RESULT,
-  type ReadContext,
   type ResultCode,
   refused,
 } from './object-model.ts';
@@ -46,11 +46,11 @@ export const CLOCK: ObjectDefinition = {
 };
 
 /** What the clock says, milliseconds UTC. */
-function shown({ at, state }: ReadContext): number {
+function shown({ at, state }: MeterContext): number {
   return at + state.clockOffset;
 }
 
-function show(context: ReadContext, utc: number): void {
+function show(context: MeterContext, utc: number): void {
   const { at, state } = context;
   state.log(at, EVENT.clockAdjustedFrom);
   state.clockOffset = utc - at;
@@ -58,7 +58,7 @@ function show(context: ReadContext, utc: number): void {
 }
 
 /** Takes a date-time, local to the meter when it names no deviation; not one with wildcards that leave the instant open. */
-function setTime(context: ReadContext, value: Data): ResultCode {
+function setTime(context: MeterContext, value: Data): ResultCode {
   const dateTime = dateTimeOf(value);
   if (dateTime === null) return RESULT.typeUnmatched;
   const utc = utcOf(dateTime, { fallbackDeviation: DEVIATION });
@@ -75,7 +75,7 @@ function adjustedTo(unitMs: number): Method {
   };
 }
 
-function shiftTime(context: ReadContext, parameters: Data | null): ReturnType<Method> {
+function shiftTime(context: MeterContext, parameters: Data | null): ReturnType<Method> {
   if (parameters?.type !== 'long') return refused(RESULT.typeUnmatched);
   if (Math.abs(parameters.value) > LARGEST_SHIFT) return refused(RESULT.otherReason);
   show(context, shown(context) + parameters.value * 1000);

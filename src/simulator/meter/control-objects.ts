@@ -5,10 +5,10 @@ import {
   DONE,
   dataObject,
   logicalName,
+  type MeterContext,
   type Method,
   type ObjectDefinition,
   RESULT,
-  type ReadContext,
   type ResultCode,
 } from './object-model.ts';
 
@@ -53,7 +53,7 @@ export const NOTES: ObjectDefinition = {
   writes: { 2: writeNotes },
 };
 
-function writeNotes({ state }: ReadContext, value: Data): ResultCode {
+function writeNotes({ state }: MeterContext, value: Data): ResultCode {
   if (value.type !== 'octet-string') return RESULT.typeUnmatched;
   if (value.value.length > LONGEST_NOTES) return RESULT.otherReason;
   // A copy: what was decoded is a view of the octets received.

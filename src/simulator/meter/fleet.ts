@@ -79,6 +79,9 @@ export interface VirtualMeters {
 
 export const DEFAULT_PASSWORD = '12345678';
 
+/** HLS of level high is AES-128 in these meters. */
+const LONGEST_AES_SECRET = 16;
+
 /** The first meter behind a line has this lower HDLC address, the others follow. */
 const FIRST_PHYSICAL = 17;
 /** Fourteen bits, less the reserved addresses at their end and room for the lower address. */
@@ -141,11 +144,15 @@ function refuse(message: string): never {
 }
 
 function checkOptions(options: VirtualMetersOptions): void {
-  const { count, port, portsEach = false, framing, transport, maxPdu = DEFAULT_MAX_PDU } = options;
+  const { count, port, portsEach = false, framing, auth, password = DEFAULT_PASSWORD } = options;
+  const { transport, maxPdu = DEFAULT_MAX_PDU } = options;
   const most = framing === 'hdlc' ? MOST_HDLC_ADDRESSES : MOST_WPORTS;
   if (!Number.isInteger(count) || count < 1 || count > most) refuse(`there can be 1 to ${most} meters, not ${count}`);
   if (!Number.isInteger(maxPdu) || maxPdu < SMALLEST_PDU || maxPdu > LARGEST_PDU) {
     refuse(`the PDU size is ${SMALLEST_PDU} to ${LARGEST_PDU} octets, not ${maxPdu}`);
+  }
+  if (auth === 'high' && Buffer.byteLength(password) > LONGEST_AES_SECRET) {
+    refuse(`with authentication high the secret is a key of up to ${LONGEST_AES_SECRET} octets`);
   }
   if (transport !== undefined && portsEach) refuse('a single line has no ports for each meter');
   if (transport !== undefined) return;

@@ -11,7 +11,7 @@ import { getResult } from '../../dlms/xdlms/elements.ts';
 import type { AttributeSelection, GetRequest, GetResponse, GetResult } from '../../dlms/xdlms/services.ts';
 import { readAttribute } from './access.ts';
 import { OutgoingBlocks } from './block-transfer.ts';
-import type { ObjectDefinition, ReadContext } from './object-model.ts';
+import type { MeterContext, ObjectDefinition } from './object-model.ts';
 
 /** A register's value as it stands in an answer. */
 export interface SaidValue {
@@ -57,7 +57,7 @@ export class GetService {
     this.limits = limits;
   }
 
-  answer(request: GetRequest, context: ReadContext): GetOutcome {
+  answer(request: GetRequest, context: MeterContext): GetOutcome {
     if (request.type === 'next') return this.next(request);
     // A new request abandons the transfer of an older one.
     this.transfer = null;
@@ -74,7 +74,7 @@ export class GetService {
     return this.fitting(response, said, () => listBytes(results));
   }
 
-  private read(selection: AttributeSelection, context: ReadContext, said: SaidValue[]): GetResult {
+  private read(selection: AttributeSelection, context: MeterContext, said: SaidValue[]): GetResult {
     const result = readAttribute(this.objects, selection, context);
     if ('refused' in result) return { dataAccessResult: dataAccessResult(result.refused) };
     if (result.said !== null) {

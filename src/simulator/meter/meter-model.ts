@@ -5,7 +5,7 @@ import { type Household, householdAt, makeHousehold, maximumDemandAt } from './h
 import { InvocationCounters } from './invocation-counters.ts';
 import { type MeterSecurity, meterSecurityOf, type SecurityOptions } from './meter-security.ts';
 import { MeterState } from './meter-state.ts';
-import type { AssociationView, MeterIdentity, ObjectDefinition, ProfileOptions, ReadContext } from './object-model.ts';
+import type { AssociationView, MeterContext, MeterIdentity, ObjectDefinition, ProfileOptions } from './object-model.ts';
 import { objectsOf } from './objects.ts';
 import { type ProfileRow, profileRows } from './profiles.ts';
 import { seedOf } from './random.ts';
@@ -73,7 +73,7 @@ export class MeterModel {
   }
 
   /** What the attributes of this meter depend on at a moment, milliseconds UTC. */
-  contextAt(at: number, association: AssociationView): ReadContext {
+  contextAt(at: number, association: AssociationView): MeterContext {
     const { identity, household, logicalDevices, state, security, counters, profiles, meterSeed } = this;
     const since = state.resetBefore(DEMAND_OBIS, at)?.at;
     const demand = once(() => maximumDemandAt(household, at, since));

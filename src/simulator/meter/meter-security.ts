@@ -1,7 +1,7 @@
 /** What protects a virtual meter: authentication, keys, security policy; from options to a value that is consistent. */
 import { fromHex } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
-import { CURVES } from '../../dlms/security/elliptic-curve.ts';
+import { ecdhSecret } from '../../dlms/security/elliptic-curve.ts';
 import { SYSTEM_TITLE_OCTETS } from '../../dlms/security/gcm.ts';
 import { type SecurityPolicy, type SuiteId, securitySuite } from '../../dlms/security/suite.ts';
 import type { AuthenticationLevel } from '../../dlms/settings.ts';
@@ -95,10 +95,8 @@ function signaturesOf(options: SecurityOptions, suite: SuiteId): MeterSecurity['
   if (privateKey === undefined || clientPublicKey === undefined) {
     return refuse("authentication with ECDSA needs the meter's private key and the client's public key");
   }
-  const { octets } = CURVES[curve];
-  if (privateKey.length !== octets || clientPublicKey.length !== 2 * octets) {
-    return refuse(`on ${curve} a private key has ${octets} octets and a public key ${2 * octets}`);
-  }
+  // Fails for what are no keys of this curve; the secret itself is of no use here.
+  ecdhSecret(curve, privateKey, clientPublicKey);
   return { privateKey, clientPublicKey };
 }
 

@@ -41,7 +41,7 @@ export interface AssociationView {
 }
 
 /** Everything that an attribute's value may depend on; all of one request is answered from one moment. */
-export interface ReadContext {
+export interface MeterContext {
   readonly identity: MeterIdentity;
   /** Milliseconds UTC. */
   readonly at: number;
@@ -59,7 +59,7 @@ export interface ReadContext {
   readonly events: () => readonly MeterEvent[];
   readonly profiles: ProfileOptions;
   /** The same meter at another moment, milliseconds UTC: what a profile captured then. */
-  readonly when: (at: number) => ReadContext;
+  readonly when: (at: number) => MeterContext;
 }
 
 /** How profiles come out. */
@@ -70,7 +70,7 @@ export interface ProfileOptions {
 }
 
 /** The value of an attribute, or null: it is there, but nobody may read it. */
-export type AttributeValue = ((context: ReadContext) => Data) | null;
+export type AttributeValue = ((context: MeterContext) => Data) | null;
 
 /** Result codes of reading, writing and calling (Data-Access-Result and Action-Result, Green Book 9.5). */
 export const RESULT = {
@@ -85,12 +85,12 @@ export const RESULT = {
 export type ResultCode = (typeof RESULT)[keyof typeof RESULT];
 
 /** Takes a value, or tells why not. */
-export type AttributeWrite = (context: ReadContext, value: Data) => ResultCode;
+export type AttributeWrite = (context: MeterContext, value: Data) => ResultCode;
 
 /** Selective access: which selectors there are, and what they give. */
 export interface AttributeSelectors {
   readonly selectors: readonly number[];
-  readonly select: (context: ReadContext, selection: AccessSelection) => Data | { readonly refused: ResultCode };
+  readonly select: (context: MeterContext, selection: AccessSelection) => Data | { readonly refused: ResultCode };
 }
 
 export interface MethodOutcome {
@@ -99,7 +99,7 @@ export interface MethodOutcome {
 }
 
 /** Parameters are null when the request has none. */
-export type Method = (context: ReadContext, parameters: Data | null) => MethodOutcome;
+export type Method = (context: MeterContext, parameters: Data | null) => MethodOutcome;
 
 export const DONE: MethodOutcome = { result: RESULT.success, returned: null };
 
@@ -146,7 +146,7 @@ export interface RegisterFormat {
 }
 
 /** The quantity of a register in its unit, unscaled; bigint when it is already in steps of the scaler. */
-type Quantity = (context: ReadContext) => number | bigint;
+type Quantity = (context: MeterContext) => number | bigint;
 
 /** Class 1, Data. */
 export function dataObject(
@@ -184,7 +184,7 @@ export function register(obis: string, format: RegisterFormat, quantity: Quantit
 
 /** Class 3, Register that counts, cut off to whole steps; method reset lets it begin from zero. */
 export function counter(obis: string, format: RegisterFormat, quantity: Quantity): ObjectDefinition {
-  const counted = (context: ReadContext): bigint => steps(format, quantity(context), 'floor');
+  const counted = (context: MeterContext): bigint => steps(format, quantity(context), 'floor');
   return {
     ...register(obis, format, quantity),
     attributes: [
@@ -209,7 +209,7 @@ export function extendedRegister(
   obis: string,
   format: RegisterFormat,
   quantity: Quantity,
-  capturedAt: (context: ReadContext) => number,
+  capturedAt: (context: MeterContext) => number,
 ): ObjectDefinition {
   return {
     ...register(obis, format, quantity),

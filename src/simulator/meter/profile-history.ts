@@ -7,7 +7,7 @@ import type { Data } from '../../dlms/axdr/data.ts';
 import { statusOf } from './event-log.ts';
 import { INSTALLED } from './household.ts';
 import { EVENT } from './meter-state.ts';
-import { DEVIATION, dateTimeData, type ObjectDefinition, type ReadContext } from './object-model.ts';
+import { DEVIATION, dateTimeData, type MeterContext, type ObjectDefinition } from './object-model.ts';
 
 /** One capture, its columns not yet computed. */
 export interface Capture {
@@ -16,7 +16,7 @@ export interface Capture {
   /** Status of a periodic capture, or code of an event. */
   readonly code: number;
   /** The meter as it was then. */
-  readonly context: () => ReadContext;
+  readonly context: () => MeterContext;
 }
 
 export interface Column {
@@ -59,11 +59,14 @@ export function registerColumn({ classId, obis, attributes, scaler }: ObjectDefi
   return { classId, obis, attribute: 2, scaler, value: ({ context }) => value(context()) };
 }
 
-export function historyOf(profile: Profile, context: ReadContext): History {
+export function historyOf(profile: Profile, context: MeterContext): History {
   return profile.capturePeriod === 0 ? eventHistory(profile, context) : periodicHistory(profile, context);
 }
 
-function periodicHistory({ obis, capturePeriod, entries }: Profile, { at, state, events, when }: ReadContext): History {
+function periodicHistory(
+  { obis, capturePeriod, entries }: Profile,
+  { at, state, events, when }: MeterContext,
+): History {
   const period = capturePeriod * 1000;
   const happened = events();
   const newest = captureBefore(at, period);
@@ -86,7 +89,7 @@ function captureBefore(at: number, period: number): number {
 }
 
 /** A log that was cleared begins with the event that says so. */
-function eventHistory({ entries }: Profile, { events, when }: ReadContext): History {
+function eventHistory({ entries }: Profile, { events, when }: MeterContext): History {
   const happened = events();
   const cleared = happened.findLastIndex(({ code }) => code === EVENT.logCleared);
   const kept = happened.slice(Math.max(0, cleared)).slice(-entries);

@@ -4,7 +4,7 @@ import { type Data, dataBytes } from '../../dlms/axdr/data.ts';
 import { obisBytes } from '../../dlms/axdr/obis.ts';
 import { NULL_DATA } from '../../dlms/axdr/scalar.ts';
 import { EVENT } from './meter-state.ts';
-import { DONE, logicalName, type Method, type ObjectDefinition, type ReadContext, refused } from './object-model.ts';
+import { DONE, logicalName, type MeterContext, type Method, type ObjectDefinition, refused } from './object-model.ts';
 import { type Capture, type Column, historyOf, type Profile } from './profile-history.ts';
 import { SELECTOR, selectedOf } from './profile-selection.ts';
 
@@ -45,7 +45,7 @@ export function profileObject(profile: Profile): ObjectDefinition {
   };
 }
 
-function wholeBuffer(profile: Profile, context: ReadContext): Data {
+function wholeBuffer(profile: Profile, context: MeterContext): Data {
   return bufferData(profile, context, profile.columns, [0, historyOf(profile, context).count]);
 }
 
@@ -83,7 +83,7 @@ function captureObject(column: Column | undefined): Data {
 
 function bufferData(
   profile: Profile,
-  context: ReadContext,
+  context: MeterContext,
   columns: readonly Column[],
   [first, end]: readonly [number, number],
 ): Data {

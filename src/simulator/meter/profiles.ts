@@ -2,7 +2,7 @@
 import { fail } from '../../core/errors.ts';
 import { cosemDateTimeOf, dateTimeOf, isoText } from '../../dlms/axdr/date-time.ts';
 import { CLOCK_OBIS } from './clock-object.ts';
-import { DEVIATION, dataObject, type ObjectDefinition, type ReadContext, scaledText } from './object-model.ts';
+import { DEVIATION, dataObject, type MeterContext, type ObjectDefinition, scaledText } from './object-model.ts';
 import {
   type Capture,
   type Column,
@@ -76,7 +76,7 @@ export interface ProfileRow {
 }
 
 /** Truth: the rows of a profile between two moments (both included, milliseconds UTC), oldest first. Throws INVALID_VALUE. */
-export function profileRows(context: ReadContext, obis: string, from: number, to: number): readonly ProfileRow[] {
+export function profileRows(context: MeterContext, obis: string, from: number, to: number): readonly ProfileRow[] {
   const profile =
     PROFILES.find((one) => one.obis === obis) ??
     fail('INVALID_VALUE', `a virtual meter has no profile ${obis}`, { layer: 'simulator' });

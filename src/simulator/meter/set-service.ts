@@ -7,7 +7,7 @@ import { dataAccessResult } from '../../dlms/xdlms/data-access-result.ts';
 import type { AttributeSelection, Datablock, SetRequest, SetResponse } from '../../dlms/xdlms/services.ts';
 import { writeAttribute } from './access.ts';
 import { IncomingBlocks } from './block-transfer.ts';
-import { type ObjectDefinition, RESULT, type ReadContext } from './object-model.ts';
+import { type MeterContext, type ObjectDefinition, RESULT } from './object-model.ts';
 
 const TRANSFER = { longSetAborted: 17, noLongSetInProgress: 18, dataBlockNumberInvalid: 19 } as const;
 
@@ -27,7 +27,7 @@ export class SetService {
     this.objects = objects;
   }
 
-  answer(request: SetRequest, context: ReadContext): SetResponse {
+  answer(request: SetRequest, context: MeterContext): SetResponse {
     const header: Header = { apdu: 'set-response', invokeIdAndPriority: request.invokeIdAndPriority };
     if (request.type === 'with-datablock') return this.block(request, context, header);
     // A new request abandons the transfer of an older one.
@@ -51,7 +51,7 @@ export class SetService {
     }
   }
 
-  private block(block: Datablock, context: ReadContext, header: Header): SetResponse {
+  private block(block: Datablock, context: MeterContext, header: Header): SetResponse {
     const { transfer } = this;
     const { blockNumber } = block;
     const aborted = (code: number): SetResponse => {
@@ -76,7 +76,7 @@ export class SetService {
   private finish(
     { attributes, isList }: Target,
     octets: Uint8Array,
-    context: ReadContext,
+    context: MeterContext,
     header: Header & { readonly blockNumber: number },
   ): SetResponse {
     const values = valuesIn(octets, isList);
@@ -86,14 +86,14 @@ export class SetService {
   }
 
   /** An attribute for which no value came stays as it is. */
-  private writeAll(attributes: readonly AttributeSelection[], values: readonly Data[], context: ReadContext) {
+  private writeAll(attributes: readonly AttributeSelection[], values: readonly Data[], context: MeterContext) {
     return attributes.map((attribute, index) => {
       const value = values[index];
       return dataAccessResult(value === undefined ? RESULT.otherReason : this.write(attribute, value, context));
     });
   }
 
-  private write(selection: AttributeSelection, value: Data, context: ReadContext): number {
+  private write(selection: AttributeSelection, value: Data, context: MeterContext): number {
     if (selection.accessSelection !== null) return RESULT.scopeOfAccessViolated;
     return writeAttribute(this.objects, selection, value, context);
   }
