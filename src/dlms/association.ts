@@ -2,13 +2,7 @@
  * The client's application association with a meter, sans I/O: takes what the application wants and the APDUs that
  * arrive, gives the APDUs to send and what happened (Green Book 9.3.4 COSEM-OPEN, 9.3.5 COSEM-RELEASE).
  *
- * States
- *   closed          no association.
- *   associating     AARQ sent, AARE awaited.
- *   authenticating  high level security: f(StoC) sent, f(CtoS) awaited.
- *   associated      stands; nothing is under way.
- *   requesting      one confirmed service is under way; see `exchange/`.
- *   releasing       RLRQ sent, RLRE awaited.
+ * The states stand in `association-states.ts`, what goes on within a service in `exchange/`.
  *
  * One confirmed service at a time. Whatever arrives that the table has no place for ends nothing: an unsolicited APDU
  * is handed out, an answer to a request that was given up is ignored.
@@ -18,6 +12,7 @@ import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
 import { decodeAcse, isAcseTag } from './acse/acse.ts';
 import { associationError } from './acse/diagnostics.ts';
 import type { Aare } from './acse/types.ts';
+import { HlsHandshake } from './association-hls.ts';
 import {
   type AgreedContext,
   aarqBytes,
@@ -27,55 +22,21 @@ import {
   rlrqBytes,
 } from './association-open.ts';
 import { ApduSecurity, requireTitle } from './association-security.ts';
+import {
+  type AssociationInput,
+  type AssociationState,
+  type AssociationStep,
+  TRANSITIONS,
+} from './association-states.ts';
 import { ActionExchange } from './exchange/action-exchange.ts';
 import type { ExchangeStep, ServiceExchange } from './exchange/exchange.ts';
-import { type HlsCredentials, type HlsExchange, hlsAnswer, verifyHlsAnswer } from './security/hls.ts';
+import type { HlsCredentials } from './security/hls.ts';
 import { securitySuite } from './security/suite.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
 import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
 import type { ConformanceBit } from './xdlms/conformance.ts';
 import { invokeIdAndPriority } from './xdlms/invoke-id.ts';
 import { endsAssociation, responseError } from './xdlms/response-error.ts';
-
-export type AssociationState = 'closed' | 'associating' | 'authenticating' | 'associated' | 'requesting' | 'releasing';
-type AssociationInput =
-  | 'open'
-  | 'challenged'
-  | 'accepted'
-  | 'refused'
-  | 'request'
-  | 'answered'
-  | 'release'
-  | 'released'
-  | 'lost';
-
-const TRANSITIONS: Readonly<Record<AssociationState, Partial<Record<AssociationInput, AssociationState>>>> = {
-  closed: { open: 'associating', lost: 'closed' },
-  associating: { challenged: 'authenticating', accepted: 'associated', refused: 'closed', lost: 'closed' },
-  authenticating: { accepted: 'associated', refused: 'closed', lost: 'closed' },
-  associated: { request: 'requesting', release: 'releasing', lost: 'closed' },
-  requesting: { answered: 'associated', lost: 'closed' },
-  releasing: { released: 'closed', lost: 'closed' },
-};
-
-export type AssociationEvent =
-  | { readonly kind: 'associated'; readonly negotiated: AgreedContext }
-  /** The meter refused the association, or could not prove itself. */
-  | { readonly kind: 'refused'; readonly error: BridgeError }
-  /** The exchange under way has its result. */
-  | { readonly kind: 'answered' }
-  /** The service was refused as a whole; the association stands. */
-  | { readonly kind: 'failed'; readonly error: BridgeError }
-  /** The association is gone. */
-  | { readonly kind: 'lost'; readonly error: BridgeError }
-  | { readonly kind: 'released' }
-  /** A notification between request and answer. */
-  | { readonly kind: 'unsolicited'; readonly apdu: Apdu };
-
-export interface AssociationStep {
-  readonly send: Uint8Array | null;
-  readonly event: AssociationEvent | null;
-}
 
 export interface AssociationOptions {
   readonly settings: MeterSettings;
@@ -97,7 +58,6 @@ const UNSOLICITED: ReadonlySet<string> = new Set([
 const CHALLENGE_OCTETS = 16;
 /** Octets that ciphering adds to an APDU at most: tag, length, system title, security header, authentication tag. */
 const CIPHERING_OVERHEAD = 1 + 5 + 9 + 5 + 12;
-const CURRENT_ASSOCIATION = { classId: 15, instanceId: '0.0.40.0.0.255', methodId: 1 } as const;
 
 export class AssociationClient {
   private readonly options: AssociationOptions;
@@ -105,7 +65,7 @@ export class AssociationClient {
   private current: AssociationState = 'closed';
   private agreed: AgreedContext | null = null;
   private security: ApduSecurity | null = null;
-  private hls: HlsExchange | null = null;
+  private handshake: HlsHandshake | null = null;
   private exchange: ServiceExchange<unknown> | null = null;
   private invokeId = 0;
   /** Invoke ids that came back as sent; two different ones show that this meter echoes them. */
@@ -142,10 +102,25 @@ export class AssociationClient {
     const challenge = this.credentials === null ? null : random(CHALLENGE_OCTETS);
     const clientTitle = ciphered || this.credentials !== null ? this.clientTitle() : null;
     const bytes = aarqBytes({ settings, secrets, security: this.security, clientTitle, challenge, dedicatedKey });
-    this.hls =
-      challenge === null ? null : { ctos: challenge, clientTitle: this.clientTitle(), stoc: EMPTY, serverTitle: EMPTY };
+    this.handshake = this.newHandshake(challenge);
     this.move('open');
     return bytes;
+  }
+
+  private newHandshake(challenge: Uint8Array | null): HlsHandshake | null {
+    const { credentials } = this;
+    if (credentials === null || challenge === null) return null;
+    return new HlsHandshake({
+      credentials,
+      challenge,
+      clientTitle: this.clientTitle(),
+      serverTitle: this.serverTitle(),
+    });
+  }
+
+  private serverTitle(): Uint8Array | null {
+    const { serverSystemTitle } = this.options.settings;
+    return serverSystemTitle === null ? null : requireTitle(fromHex(serverSystemTitle), 'meter');
   }
 
   private clientTitle(): Uint8Array {
@@ -155,13 +130,13 @@ export class AssociationClient {
 
   private newSecurity(dedicatedKey: Uint8Array | null): ApduSecurity {
     const { settings, secrets, takeCounter } = this.options;
-    const { security: policy, suite, serverSystemTitle } = settings;
+    const { security: policy, suite } = settings;
     if (policy === 'none') return fail('INTERNAL', 'a security context without security', { layer: 'security' });
     return new ApduSecurity({
       policy,
       suite,
       clientTitle: this.clientTitle(),
-      serverTitle: serverSystemTitle === null ? null : requireTitle(fromHex(serverSystemTitle), 'meter'),
+      serverTitle: this.serverTitle(),
       blockCipherKey: secrets.blockCipherKey,
       authenticationKey: secrets.authenticationKey,
       dedicatedKey,
@@ -232,48 +207,25 @@ export class AssociationClient {
     const error = associationError(answer);
     if (error !== null) return this.refuse(error);
     this.agreed = agreedContextOf(answer, this.security);
-    if (this.hls !== null) return this.proveOurselves(this.hls, answer);
+    if (this.handshake !== null) return this.proveOurselves(this.handshake, answer);
     if (answer.resultSourceDiagnostic.code === AUTHENTICATION_REQUIRED)
       return this.refuse(furtherAuthenticationError());
     return this.accept();
   }
 
-  /** Pass 3: f(StoC) through reply_to_HLS_authentication. */
-  private proveOurselves(
-    begun: HlsExchange,
-    { respondingAuthenticationValue, respondingAPTitle }: Aare,
-  ): AssociationStep {
-    const { settings, takeCounter } = this.options;
-    const stoc = respondingAuthenticationValue?.hex;
-    if (stoc === undefined || this.credentials === null)
-      return this.refuse(new BridgeError('AUTHENTICATION_FAILED', 'the meter sent no challenge'));
-    const configured = settings.serverSystemTitle === null ? EMPTY : fromHex(settings.serverSystemTitle);
-    this.hls = { ...begun, stoc: stoc.slice(), serverTitle: respondingAPTitle?.slice() ?? configured };
-    const counter = this.credentials.mechanism === 'gmac' ? takeCounter() : null;
-    const value = hlsAnswer('client', this.hls, this.credentials, counter);
-    this.exchange = new ActionExchange([{ method: CURRENT_ASSOCIATION, parameters: { type: 'octet-string', value } }]);
+  private proveOurselves(handshake: HlsHandshake, aare: Aare): AssociationStep {
+    try {
+      this.exchange = handshake.prove(aare, this.options.takeCounter);
+    } catch (thrown) {
+      return this.refuse(asBridgeError(thrown));
+    }
     this.move('challenged');
     return { send: this.protected(this.firstApdu(this.exchange, this.invokeId)), event: null };
   }
 
-  /** Pass 4: only a meter that has our secret can give f(CtoS). */
   private onProof(exchange: ActionExchange): AssociationStep {
-    const [outcome] = exchange.result;
-    const answer = outcome?.returnParameters;
-    if (outcome?.result.code !== 0 || answer === null || answer === undefined || !('data' in answer)) {
-      return this.refuse(
-        new BridgeError(
-          'AUTHENTICATION_FAILED',
-          `the meter does not accept our proof: ${outcome?.result.name ?? 'no answer'}`,
-        ),
-      );
-    }
-    const { data } = answer;
-    if (data.type !== 'octet-string' || this.hls === null || this.credentials === null) {
-      return this.refuse(new BridgeError('AUTHENTICATION_FAILED', 'the meter gives no proof of its own'));
-    }
     try {
-      verifyHlsAnswer('server', this.hls, this.credentials, data.value);
+      this.handshake?.verify(exchange);
     } catch (thrown) {
       return this.refuse(asBridgeError(thrown));
     }
@@ -374,6 +326,5 @@ export class AssociationClient {
   }
 }
 
-const EMPTY = new Uint8Array(0);
 /** Diagnostic of the service user: accepted, but pass 3 and 4 are to follow. */
 const AUTHENTICATION_REQUIRED = 14;

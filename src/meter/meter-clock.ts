@@ -1,7 +1,13 @@
 /** The meter's clock, class 8 (Blue Book 4.5.1): what it says, how far it is off, and setting it. */
 import { fail } from '../core/errors.ts';
 import type { Data } from '../dlms/axdr/data.ts';
-import { type CosemDateTime, cosemDateTimeOf, dateTimeBytes, dateTimeOf } from '../dlms/axdr/date-time.ts';
+import {
+  CLOCK_STATUS,
+  type CosemDateTime,
+  cosemDateTimeOf,
+  dateTimeBytes,
+  dateTimeOf,
+} from '../dlms/axdr/date-time.ts';
 import { instantOf, type MeterZone } from '../dlms/cosem/profile-buffer.ts';
 import { DEFAULT_CLOCK, wholeNumber } from '../dlms/cosem/profile-generic.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
@@ -19,14 +25,21 @@ export const ZONE_ATTRIBUTES: readonly AttributeReference[] = [
   ...[3, 7].map((attributeId) => ({ ...CLOCK, attributeId })),
 ];
 
+export interface ClockZone extends MeterZone {
+  /** Minutes from local time to UTC at present. */
+  readonly now: number;
+}
+
 /** What the time says of its own deviation is surer than time_zone, whose sign meters mistake. null when neither tells. */
-export function zoneOf(results: readonly GetResult[]): MeterZone | null {
+export function zoneOf(results: readonly GetResult[]): ClockZone | null {
   const [time, timeZone, daylightSavings] = results.map((result) => ('data' in result ? result.data : undefined));
   const daylightSaving = wholeNumber(daylightSavings) ?? 0;
-  const now = time === undefined ? null : dateTimeOf(time);
-  const told = now?.deviation ?? null;
-  const deviation = told === null ? wholeNumber(timeZone) : told + (now !== null && isSummer(now) ? daylightSaving : 0);
-  return deviation === null ? null : { deviation, daylightSaving };
+  const clock = time === undefined ? null : dateTimeOf(time);
+  const ahead = clock !== null && isSummer(clock) ? daylightSaving : 0;
+  const now = clock?.deviation ?? null;
+  if (now !== null) return { deviation: now + ahead, daylightSaving, now };
+  const deviation = wholeNumber(timeZone);
+  return deviation === null ? null : { deviation, daylightSaving, now: deviation - ahead };
 }
 
 export interface MeterTime {
@@ -34,7 +47,7 @@ export interface MeterTime {
   readonly time: CosemDateTime;
   /** Milliseconds UTC; null when the meter tells no instant. */
   readonly at: number | null;
-  readonly zone: MeterZone | null;
+  readonly zone: ClockZone | null;
   /** How the meter writes it: octet-string or date-time. */
   readonly type: Data['type'];
 }
@@ -56,15 +69,13 @@ export async function readClock(session: MeterSession): Promise<MeterTime> {
  */
 export async function setClock(session: MeterSession, before: MeterTime, utc: number): Promise<CosemDateTime> {
   const { time, zone, type } = before;
-  const summer = isSummer(time);
-  const deviation = time.deviation ?? (zone === null ? null : zone.deviation - (summer ? zone.daylightSaving : 0));
-  if (deviation === null) {
+  if (zone === null) {
     return fail('UNSUPPORTED', 'the meter tells neither deviation nor time zone', {
       layer: 'meter',
       hint: 'write the time yourself: dlms set METER 8:0.0.1.0.0.255:2 2026-01-31T12:00:00+01:00',
     });
   }
-  const now = cosemDateTimeOf(utc, deviation, summer ? DAYLIGHT_SAVING : 0);
+  const now = cosemDateTimeOf(utc, zone.now, isSummer(time) ? DAYLIGHT_SAVING : 0);
   const written = { ...now, deviation: time.deviation, hundredths: time.hundredths === null ? null : now.hundredths };
   const value: Data =
     type === 'date-time' ? { type, value: written } : { type: 'octet-string', value: dateTimeBytes(written) };
@@ -72,7 +83,7 @@ export async function setClock(session: MeterSession, before: MeterTime, utc: nu
   return written;
 }
 
-const DAYLIGHT_SAVING = 0x80;
+const DAYLIGHT_SAVING = CLOCK_STATUS.daylightSavingActive;
 
 function isSummer({ clockStatusBits }: CosemDateTime): boolean {
   return clockStatusBits?.daylightSavingActive === true;

@@ -5,7 +5,7 @@
  */
 import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
 import type { Data } from '../dlms/axdr/data.ts';
-import { type MeterZone, type ProfileRow, profileRows } from '../dlms/cosem/profile-buffer.ts';
+import { type ProfileRow, profileRows } from '../dlms/cosem/profile-buffer.ts';
 import {
   type CaptureObject,
   entrySelection,
@@ -26,7 +26,7 @@ import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AccessSelection, AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import { readAttributes } from './client.ts';
 import { type Knowledge, type LearnedFact, objectKey, scalerUnitFact } from './knowledge.ts';
-import { ZONE_ATTRIBUTES, zoneOf } from './meter-clock.ts';
+import { type ClockZone, ZONE_ATTRIBUTES, zoneOf } from './meter-clock.ts';
 import { SCALER_ATTRIBUTE } from './points.ts';
 import type { MeterSession } from './session.ts';
 
@@ -89,7 +89,7 @@ interface ProfileDefinition {
   readonly sortObject: CaptureObject | null;
   /** null when the meter does not tell. */
   readonly entriesInUse: number | null;
-  readonly zone: MeterZone | null;
+  readonly zone: ClockZone | null;
 }
 
 const { captureObjects, capturePeriod, sortMethod, sortObject, entriesInUse } = PROFILE_ATTRIBUTE;
@@ -179,19 +179,25 @@ function attemptsFor(
     case 'range': {
       const { from, to } = selection;
       const restricting = restrictingObject(columns, sortedBy);
-      const { deviation, daylightSaving } = zone ?? UTC;
-      const summer = Math.abs(daylightSaving) * MS_PER_MINUTE;
+      const { deviation, daylightSaving, now } = zone ?? UTC;
+      const ahead = daylightSaving * MS_PER_MINUTE;
       return [
-        rangeSelection({ restricting, from, to, deviation, sendsDeviation: true }),
-        // Without deviation a bound may be an hour off in the other half of the year; what is too much is left out here.
-        rangeSelection({ restricting, from: from - summer, to: to + summer, deviation, sendsDeviation: false }),
+        rangeSelection({ restricting, from, to, deviation: now, sendsDeviation: true }),
+        // Nobody says whether it was summer time then: both hours are asked for, and what is too much is left out here.
+        rangeSelection({
+          restricting,
+          from: from + Math.min(0, ahead),
+          to: to + Math.max(0, ahead),
+          deviation,
+          sendsDeviation: false,
+        }),
         null,
       ];
     }
   }
 }
 
-const UTC: MeterZone = { deviation: 0, daylightSaving: 0 };
+const UTC: ClockZone = { deviation: 0, daylightSaving: 0, now: 0 };
 const MS_PER_MINUTE = 60_000;
 
 interface ReadBuffer {

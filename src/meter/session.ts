@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
-import { AssociationClient, type AssociationEvent } from '../dlms/association.ts';
+import { AssociationClient } from '../dlms/association.ts';
+import type { AssociationEvent } from '../dlms/association-states.ts';
 import type { ServiceExchange } from '../dlms/exchange/exchange.ts';
 import { GetExchange } from '../dlms/exchange/get-exchange.ts';
 import { HdlcClientLink } from '../dlms/hdlc/client-link.ts';

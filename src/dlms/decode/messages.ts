@@ -3,7 +3,7 @@
  * however they are nested, and each is told. What stations say of themselves on the way (system titles, a dedicated key)
  * opens what they send later.
  */
-import { concat, toHex } from '../../core/bytes.ts';
+import { toHex } from '../../core/bytes.ts';
 import { asBridgeError, BridgeError, type ErrorReport } from '../../core/errors.ts';
 import { decodeAcse, isAcseTag } from '../acse/acse.ts';
 import type { AcseApdu } from '../acse/types.ts';
@@ -28,7 +28,7 @@ const DEEPEST = 6;
 
 interface Blocks {
   readonly receiver: BlockReceiver;
-  readonly parts: Map<number, Uint8Array>;
+  readonly kept: GeneralBlockTransfer[];
 }
 
 /** What surrounds octets. */
@@ -57,7 +57,7 @@ export class Messages {
 
   /** The input ends. */
   finish(): void {
-    for (const blocks of this.blocks.values()) this.giveUp(blocks, 'the last block is not there');
+    for (const blocks of this.blocks.values()) this.giveUp(blocks, 'not all of its blocks are there');
     this.blocks.clear();
   }
 
@@ -114,29 +114,29 @@ export class Messages {
 
   private unreadable(octets: Uint8Array, error: BridgeError, { doubtful }: Around): void {
     if (error.code === 'INTERNAL') throw error;
-    if (doubtful) {
-      const wrongKey = new BridgeError('DECRYPT_FAILED', 'what was decrypted is no APDU', { cause: error });
-      return this.findings.undecodable(octets, wrongKey.report());
-    }
+    const told = doubtful
+      ? new BridgeError('DECRYPT_FAILED', 'what was decrypted is no APDU', { cause: error })
+      : error;
     // A push whose list and values do not match is an APDU all the same.
-    const { value: apdu } = attempt(() => decodeApdu(octets));
-    if (apdu === null) return this.findings.undecodable(octets, error.report());
-    this.findings.apdu(presentObject({ ...apdu, error: error.report() }));
-    this.findings.wrong(error.report());
+    const apdu = doubtful ? null : attempt(() => decodeApdu(octets)).value;
+    if (apdu === null) this.findings.undecodable(octets, told.report());
+    else this.findings.apdu(presentObject({ ...apdu, error: told.report() }));
+    this.findings.wrong(told.report());
   }
 
   private ciphered(sender: string, apdu: CipheredApdu, around: Around): void {
-    const opened = this.opened(sender, apdu);
-    if (opened.error !== null || opened.plaintext === null) {
-      const { error } = opened;
-      this.findings.apdu({ ...(error !== null && presentObject({ valid: false, error })), ...presentOther(apdu) });
-      return;
+    const { error, plaintext, doubtful } = this.opened(sender, apdu);
+    if (error === null && plaintext !== null) this.inside(sender, plaintext, { ...around, doubtful });
+    else this.findings.apdu({ ...(error !== null && presentObject({ valid: false, error })), ...presentOther(apdu) });
+  }
+
+  /** What a layer held. */
+  private inside(sender: string, octets: Uint8Array, { depth, doubtful }: Around): void {
+    if (depth < DEEPEST) this.read(sender, octets, { depth: depth + 1, doubtful });
+    else {
+      const message = 'too many layers of protection and blocks';
+      this.findings.undecodable(octets, reportOf('LIMIT_EXCEEDED', message, 'xdlms'));
     }
-    if (around.depth >= DEEPEST) {
-      const error = reportOf('LIMIT_EXCEEDED', 'too many layers of protection and blocks', 'xdlms');
-      return this.findings.undecodable(opened.plaintext, error);
-    }
-    this.read(sender, opened.plaintext, { depth: around.depth + 1, doubtful: opened.doubtful });
   }
 
   /** Shows the layer, as far as the keys go; `error` when they do not fit. */
@@ -199,33 +199,42 @@ export class Messages {
     const known = this.blocks.get(sender);
     // A block without data acknowledges, and is part of nothing.
     if (known === undefined && blockData.length === 0) return;
-    const blocks = known ?? {
+    const blocks: Blocks = known ?? {
       receiver: new BlockReceiver({ limit: LONGEST_APDU, window: MOST_BLOCKS_IN_FLIGHT }),
-      parts: new Map<number, Uint8Array>(),
+      kept: [],
     };
     const { outcome } = blocks.receiver.accept(block);
-    if (outcome.kind === 'duplicate') return this.findings.amend({ repeated: true });
-    if (outcome.kind === 'conflict' || outcome.kind === 'too-long') {
-      this.blocks.delete(sender);
-      this.giveUp(blocks, outcome.kind === 'too-long' ? 'it is too long' : `block ${block.blockNumber} is of another`);
-      if (outcome.kind === 'too-long' || !blocks.receiver.began) return;
-      this.findings.layers.pop();
-      return this.block(sender, block, around);
+    switch (outcome.kind) {
+      case 'duplicate':
+        this.findings.amend({ repeated: true });
+        break;
+      case 'too-long':
+        this.blocks.delete(sender);
+        this.giveUp(blocks, 'it is too long');
+        break;
+      case 'conflict':
+        this.blocks.delete(sender);
+        blocks.kept.push(...(known === undefined ? [block] : []));
+        this.giveUp(blocks, `block ${block.blockNumber} is of another one`);
+        if (known !== undefined) {
+          this.findings.layers.pop();
+          this.block(sender, block, around);
+        }
+        break;
+      case 'whole':
+        this.blocks.delete(sender);
+        this.findings.amend({ reassembledLength: outcome.octets.length });
+        this.inside(sender, outcome.octets, around);
+        break;
+      default:
+        blocks.kept.push(block);
+        this.blocks.set(sender, blocks);
     }
-    blocks.parts.set(block.blockNumber, blockData);
-    this.blocks.set(sender, blocks);
-    if (outcome.kind !== 'whole') return;
-    this.blocks.delete(sender);
-    this.findings.amend({ reassembledLength: outcome.octets.length });
-    if (around.depth >= DEEPEST) {
-      const error = reportOf('LIMIT_EXCEEDED', 'too many layers of protection and blocks', 'xdlms');
-      return this.findings.undecodable(outcome.octets, error);
-    }
-    this.read(sender, outcome.octets, { ...around, depth: around.depth + 1 });
   }
 
-  private giveUp({ parts }: Blocks, reason: string): void {
-    const octets = concat([...parts].sort(([a], [b]) => a - b).map(([, part]) => part));
-    this.findings.incomplete(octets, `an APDU in blocks is incomplete: ${reason}`, 'xdlms');
+  /** Blocks of which no APDU comes are shown as they are. */
+  private giveUp({ kept }: Blocks, reason: string): void {
+    for (const block of kept) this.findings.apdu(presentObject(block));
+    this.findings.wrong(reportOf('TRUNCATED', `an APDU in blocks is incomplete: ${reason}`, 'xdlms'));
   }
 }
