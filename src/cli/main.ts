@@ -5,22 +5,6 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { BridgeError } from '../core/errors.ts';
 import { EXIT, printError } from './context.ts';
-import { registerCall } from './verbs/call.ts';
-import { registerClock } from './verbs/clock.ts';
-import { registerDecode } from './verbs/decode.ts';
-import { registerDemo } from './verbs/demo.ts';
-import { registerDetect } from './verbs/detect.ts';
-import { registerInit } from './verbs/init.ts';
-import { registerMeter } from './verbs/meter.ts';
-import { registerProfile } from './verbs/profile.ts';
-import { registerRead } from './verbs/read.ts';
-import { registerRelay } from './verbs/relay.ts';
-import { registerRun } from './verbs/run.ts';
-import { registerScan } from './verbs/scan.ts';
-import { registerSet } from './verbs/set.ts';
-import { registerSimulate } from './verbs/simulate.ts';
-import { registerStatus } from './verbs/status.ts';
-import { registerTarget } from './verbs/target.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -42,25 +26,29 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-const verbs = [
-  registerInit,
-  registerRun,
-  registerDemo,
-  registerMeter,
-  registerTarget,
-  registerRead,
-  registerScan,
-  registerProfile,
-  registerSet,
-  registerCall,
-  registerClock,
-  registerRelay,
-  registerDecode,
-  registerDetect,
-  registerStatus,
-  registerSimulate,
-];
-for (const register of verbs) register(program);
+type Register = (program: Command) => void;
+
+/** In the order of the help. */
+const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
+  init: async () => (await import('./verbs/init.ts')).registerInit,
+  run: async () => (await import('./verbs/run.ts')).registerRun,
+  demo: async () => (await import('./verbs/demo.ts')).registerDemo,
+  meter: async () => (await import('./verbs/meter.ts')).registerMeter,
+  target: async () => (await import('./verbs/target.ts')).registerTarget,
+  read: async () => (await import('./verbs/read.ts')).registerRead,
+  scan: async () => (await import('./verbs/scan.ts')).registerScan,
+  profile: async () => (await import('./verbs/profile.ts')).registerProfile,
+  set: async () => (await import('./verbs/set.ts')).registerSet,
+  call: async () => (await import('./verbs/call.ts')).registerCall,
+  clock: async () => (await import('./verbs/clock.ts')).registerClock,
+  relay: async () => (await import('./verbs/relay.ts')).registerRelay,
+  decode: async () => (await import('./verbs/decode.ts')).registerDecode,
+  detect: async () => (await import('./verbs/detect.ts')).registerDetect,
+  status: async () => (await import('./verbs/status.ts')).registerStatus,
+  outbox: async () => (await import('./verbs/status.ts')).registerStatus,
+  simulate: async () => (await import('./verbs/simulate.ts')).registerSimulate,
+};
+for (const register of await wanted(process.argv)) register(program);
 for (const command of everyCommand(program)) command.exitOverride().configureOutput({ writeErr: () => {} });
 
 try {
@@ -68,6 +56,14 @@ try {
 } catch (thrown) {
   if (!(thrown instanceof CommanderError)) throw thrown;
   process.exitCode = usageExit(thrown);
+}
+
+/** Loads the verbs that are named, since each brings libraries of its own; all of them when none is. */
+async function wanted(words: readonly string[]): Promise<ReadonlySet<Register>> {
+  const named = Object.keys(VERBS).filter((verb) => words.includes(verb));
+  const loading = (named.length > 0 ? named : Object.keys(VERBS)).map((verb) => VERBS[verb]!());
+  // `status` and `outbox` come from one file.
+  return new Set(await Promise.all(loading));
 }
 
 function everyCommand(command: Command): Command[] {
