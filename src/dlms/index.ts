@@ -21,7 +21,7 @@ export {
 } from './axdr/date-time.ts';
 export { obisBytes, obisText, parseObis } from './axdr/obis.ts';
 export { CLASSES, className } from './cosem/classes.ts';
-export { type CosemValue, valueOf } from './cosem/data-value.ts';
+export { type CosemValue, cosemValue } from './cosem/data-value.ts';
 export { type CosemObject, decodeObjectList } from './cosem/object-list.ts';
 export { parseScalerUnit, type ScalerUnit } from './cosem/scaler-unit.ts';
 export { unitSymbol } from './cosem/units.ts';

@@ -2,7 +2,7 @@
 import { type Decimal, decimalText, significantDigits } from '../core/decimal.ts';
 import { JsonDecimal, type JsonValue, writeJson } from '../core/json.ts';
 import type { Data } from '../dlms/axdr/data.ts';
-import { type CosemValue, valueOf as cosemValue } from '../dlms/cosem/data-value.ts';
+import { type CosemValue, cosemValue } from '../dlms/cosem/data-value.ts';
 import type { ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
 import { unitSymbol } from '../dlms/cosem/units.ts';
 import type { Reading } from './reading.ts';

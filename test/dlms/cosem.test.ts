@@ -6,7 +6,7 @@ import { type Data, dataBytes } from '../../src/dlms/axdr/data.ts';
 import { parseDateTime } from '../../src/dlms/axdr/date-time.ts';
 import { attributeAccess, attributeMode, methodAccess, methodMode } from '../../src/dlms/cosem/access-rights.ts';
 import { attributeName, CLASSES, className, methodName } from '../../src/dlms/cosem/classes.ts';
-import { type CosemValue, valueOf as cosemValueOf } from '../../src/dlms/cosem/data-value.ts';
+import { type CosemValue, cosemValue as cosemValueOf } from '../../src/dlms/cosem/data-value.ts';
 import {
   type CosemObject,
   decodeObjectList,

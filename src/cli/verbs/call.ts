@@ -4,7 +4,7 @@ import { fail } from '../../core/errors.ts';
 import { writeJson } from '../../core/json.ts';
 import type { Data } from '../../dlms/axdr/data.ts';
 import { methodName } from '../../dlms/cosem/classes.ts';
-import { valueOf as cosemValue } from '../../dlms/cosem/data-value.ts';
+import { cosemValue } from '../../dlms/cosem/data-value.ts';
 import { present } from '../../dlms/decode/present.ts';
 import { callMethod, classOf } from '../../meter/changes.ts';
 import { jsonOf } from '../../reading/reading-of.ts';

@@ -1,7 +1,7 @@
 /** `detect LINK`: finds framing, rate, addresses and the authentication that a meter wants, and says what it tried. */
 import type { Command } from 'commander';
 import { asBridgeError, type BridgeError } from '../../core/errors.ts';
-import { valueOf as cosemValue } from '../../dlms/cosem/data-value.ts';
+import { cosemValue } from '../../dlms/cosem/data-value.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../dlms/settings.ts';
 import { readAttributes } from '../../meter/client.ts';
 import {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
 import { type JsonValue, writeJson } from '../../core/json.ts';
 import type { Data } from '../../dlms/axdr/data.ts';
-import { valueOf as cosemValue } from '../../dlms/cosem/data-value.ts';
+import { cosemValue } from '../../dlms/cosem/data-value.ts';
 import { isDateTimeAttribute } from '../../dlms/cosem/date-time-attributes.ts';
 import { isClockColumn, PROFILE_GENERIC } from '../../dlms/cosem/profile-generic.ts';
 import { unitSymbol } from '../../dlms/cosem/units.ts';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { type JsonValue, writeJson } from '../../core/json.ts';
-import { valueOf as cosemValue } from '../../dlms/cosem/data-value.ts';
+import { cosemValue } from '../../dlms/cosem/data-value.ts';
 import { isDateTimeAttribute } from '../../dlms/cosem/date-time-attributes.ts';
 import { unitSymbol } from '../../dlms/cosem/units.ts';
 import { present } from '../../dlms/decode/present.ts';

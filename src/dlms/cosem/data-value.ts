@@ -58,7 +58,7 @@ function cosemValueOf(data: Data, options: ValueOptions = {}): CosemValue {
 }
 
 /** Exported by the shorter name; inside a module that name would shadow a global. */
-export { cosemValueOf as valueOf };
+export { cosemValueOf as cosemValue };
 
 function scaledFloat(value: Decimal | null, scaler: number): Decimal | null {
   return value === null ? null : scaled(value, scaler);

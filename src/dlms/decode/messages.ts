@@ -95,9 +95,7 @@ export class Messages {
     if (content.kind !== 'apdu') {
       if (extra !== null && around.doubtful) throw extra;
       const shown = content.kind === 'data-notification' ? presentObject(content.apdu) : {};
-      const kind = content.kind === 'telegram' ? { kind: content.telegram.kind } : {};
       this.findings.apdu({
-        ...kind,
         ...shown,
         ...presentContent(content),
         ...(trailing !== null && { trailingAfterApdu: toHex(trailing) }),

@@ -82,7 +82,7 @@ function presentValue(data: Data): JsonValue {
 }
 
 function presentTelegram({ telegram, octets }: Extract<PushContent, { readonly kind: 'telegram' }>): JsonObject {
-  const { kind: _, crcValid, ...shown } = telegram;
+  const { crcValid, ...shown } = telegram;
   return {
     plaintextLength: octets.length,
     plaintextSha256: createHash('sha256').update(octets).digest('hex'),

@@ -50,7 +50,7 @@ export function decodePush(octets: Uint8Array, context: PushContext = {}): JsonO
     const [first] = discarded;
     fail('MALFORMED', `no whole push: ${first?.reason ?? 'there are no octets'}`, { layer: 'xdlms' });
   }
-  const receiver = new PushReceiver<OpenedLayer>({ open: opener(context) });
+  const receiver = new PushReceiver<OpenedLayer>({ open: pushOpener(keysIn(context)) });
   const pushes: Push<OpenedLayer>[] = [];
   const failures: BridgeError[] = [];
   for (const event of [...messages.flatMap((message) => receiver.take('', message)), ...receiver.flush()]) {
@@ -79,12 +79,16 @@ function captureOf(transport: unknown, octets: Uint8Array): (octets: Uint8Array)
   return a === 0x2f ? captureP1 : captureRaw;
 }
 
-function opener(context: PushContext): ((apdu: CipheredApdu) => OpenedLayer) | null {
-  const keys: DecodeKeys = {
-    encryptionKey: octetsIn(context.encryptionKey),
-    authenticationKey: octetsIn(context.authenticationKey),
-    systemTitle: octetsIn(context.systemTitle),
+function keysIn({ encryptionKey, authenticationKey, systemTitle }: PushContext): DecodeKeys {
+  return {
+    encryptionKey: octetsIn(encryptionKey),
+    authenticationKey: octetsIn(authenticationKey),
+    systemTitle: octetsIn(systemTitle),
   };
+}
+
+/** Opens ciphered pushes for a `PushReceiver`; null without an encryption key: they are shown closed then. */
+export function pushOpener(keys: DecodeKeys): ((apdu: CipheredApdu) => OpenedLayer) | null {
   if (keys.encryptionKey === null) return null;
   return (apdu) => {
     if (!isGloDed(apdu)) return fail('SECURITY_UNSUPPORTED', `${apdu.apdu} of a push is not opened here`);

@@ -15,6 +15,8 @@ export interface AttributeValue extends AttributeSelection {
 /** Octets of a set-request with-datablock around its block: tag, form, invoke id. */
 const AROUND_BLOCK = 3;
 
+const SUCCESS = 0;
+
 /** Writes one attribute, or several at once; one result for each, in order. */
 export class SetExchange implements ServiceExchange<readonly DataAccessResult[]> {
   readonly answers = 'set-response';
@@ -102,6 +104,7 @@ export class SetExchange implements ServiceExchange<readonly DataAccessResult[]>
 
   private onNormal(result: DataAccessResult): ExchangeStep {
     if (!this.isList) return this.slot.set([result]);
+    if (result.code === SUCCESS) return lostTo('one success for a list');
     return { kind: 'failed', error: dataAccessError(result.code, 'the list') };
   }
 

@@ -101,6 +101,11 @@ export function answersFor(called: HdlcAddress, actual: HdlcAddress): boolean {
   return part(called.upper, actual.upper) && part(called.lower ?? 0, actual.lower ?? 0);
 }
 
+/** Whether it calls all stations, or whoever is there: nobody has this address. */
+export function isForAnybody({ upper }: Pick<HdlcAddress, 'upper'>): boolean {
+  return ANYBODY.has(upper);
+}
+
 /** For people: `1`, or `1/17` with a lower address. */
 export function addressName({ upper, lower }: Pick<HdlcAddress, 'upper' | 'lower'>): string {
   return lower === null ? `${upper}` : `${upper}/${lower}`;

@@ -3,13 +3,15 @@
  * of segments, holds: one APDU as a rule, several sometimes, each with its LLC header then. There is no gap by which
  * messages could be told apart: frames are found by their lengths, segments by their marks.
  */
-import { addressName } from '../hdlc/address.ts';
+import { concat } from '../../core/bytes.ts';
+import { addressName, isForAnybody } from '../hdlc/address.ts';
 import { HdlcDeframer, type HdlcItem } from '../hdlc/deframer.ts';
-import { type HdlcFrame, MIN_FRAME_LENGTH } from '../hdlc/frame.ts';
+import { encodeFrame, type HdlcFrame, MIN_FRAME_LENGTH } from '../hdlc/frame.ts';
+import { LLC_COMMAND } from '../hdlc/llc.ts';
 import { Notifications } from '../hdlc/notifications.ts';
 import type { Discarded } from '../link.ts';
 import { MbusDeframer, type MbusItem, MbusSegments } from '../mbus.ts';
-import { WrapperDeframer, type WrapperItem } from '../wrapper.ts';
+import { encodeWrapper, WrapperDeframer, type WrapperItem } from '../wrapper.ts';
 
 export type PushFramingEvent =
   | {
@@ -17,6 +19,8 @@ export type PushFramingEvent =
       /** Who sent it, as far as the framing tells; for a person, and to keep senders apart. */
       readonly source: string;
       readonly octets: Uint8Array;
+      /** An APDU to its sender, framed likewise; null where there is no way back. */
+      readonly answer: ((apdu: Uint8Array) => Uint8Array) | null;
     }
   | { readonly kind: 'discarded'; readonly discarded: Discarded };
 
@@ -110,13 +114,26 @@ export class HdlcPushFraming implements PushFraming {
       const gone = this.sources.set(key, state);
       if (gone !== undefined) events.push(discardedEvent(gone.offset, gone.octets, 'too many senders at once'));
     } else this.sources.remove(key);
-    if (octets !== null) events.push({ kind: 'message', source, octets });
+    if (octets !== null) events.push({ kind: 'message', source, octets, answer: answerTo(frame) });
     return events;
   }
 
   private giveUp(reason: string): PushFramingEvent[] {
     return this.sources.clear().map(({ offset, octets }) => discardedEvent(offset, octets, reason));
   }
+}
+
+/** Nobody has the address that calls all stations: what was sent to it cannot be answered from it. */
+function answerTo({ source, destination }: HdlcFrame): ((apdu: Uint8Array) => Uint8Array) | null {
+  if (isForAnybody(destination)) return null;
+  return (apdu) =>
+    encodeFrame({
+      destination: source,
+      source: destination,
+      control: { frameType: 'UI', pollFinal: false },
+      segmented: false,
+      information: concat([LLC_COMMAND, apdu]),
+    });
 }
 
 /** Messages of the TCP-UDP/IP wrapper; of UDP, one datagram after the other. */
@@ -133,7 +150,9 @@ export class WrapperPushFraming implements PushFraming {
 
 function wrapperEvent(item: WrapperItem): PushFramingEvent {
   if (item.kind === 'discarded') return item;
-  return { kind: 'message', source: `wPort ${item.frame.sourceWPort}`, octets: item.frame.apdu };
+  const { sourceWPort, destinationWPort, apdu: octets } = item.frame;
+  const answer = (apdu: Uint8Array): Uint8Array => encodeWrapper(destinationWPort, sourceWPort, apdu);
+  return { kind: 'message', source: `wPort ${sourceWPort}`, octets, answer };
 }
 
 /** Long frames of wired M-Bus. */
@@ -160,7 +179,7 @@ export class MbusPushFraming implements PushFraming {
     const before = this.sources.get(source) ?? { segments: new MbusSegments(LONGEST_MESSAGE), offset };
     const events: PushFramingEvent[] = [];
     for (const joined of before.segments.take(frame)) {
-      if (joined.kind === 'whole') events.push({ kind: 'message', source, octets: joined.octets });
+      if (joined.kind === 'whole') events.push({ kind: 'message', source, octets: joined.octets, answer: null });
       if (joined.kind === 'broken') events.push(discardedEvent(before.offset, joined.octets, joined.reason));
     }
     if (!before.segments.began) {

@@ -1,0 +1,30 @@
+/** The flags that open ciphered octets of others: for `decode` and `listen`, which send nothing under these keys. */
+import type { Command } from 'commander';
+import { fromHex } from '../core/bytes.ts';
+import type { DecodeKeys } from '../dlms/decode/security.ts';
+import { parseKey, parseSystemTitle } from './values.ts';
+
+export interface KeyFlags {
+  readonly blockCipherKey?: string;
+  readonly authenticationKey?: string;
+  readonly systemTitle?: string;
+}
+
+export function addKeyFlags(command: Command): Command {
+  return command
+    .option('--ek, --block-cipher-key <key>', 'opens what is encrypted: hex, file:PATH or env:NAME')
+    .option(
+      '--ak, --authentication-key <key>',
+      'verifies tags; without it they are not checked: hex, file:PATH or env:NAME',
+    )
+    .option('--system-title <hex>', 'of the sender, for messages that do not name it');
+}
+
+/** Throws SECRET_UNREADABLE, INVALID_VALUE. */
+export function keysFromFlags({ blockCipherKey, authenticationKey, systemTitle }: KeyFlags): DecodeKeys {
+  return {
+    encryptionKey: blockCipherKey === undefined ? null : parseKey('--block-cipher-key', blockCipherKey),
+    authenticationKey: authenticationKey === undefined ? null : parseKey('--authentication-key', authenticationKey),
+    systemTitle: systemTitle === undefined ? null : fromHex(parseSystemTitle('--system-title', systemTitle)),
+  };
+}

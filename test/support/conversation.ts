@@ -1,0 +1,70 @@
+/** A client's conversation with one virtual meter over a line in memory, with the clock moved by hand. */
+import type { BridgeError } from '../../src/core/errors.ts';
+import { DEFAULT_METER_SETTINGS, type MeterSettings, NO_SECRETS } from '../../src/dlms/settings.ts';
+import { LineWorker } from '../../src/line/worker.ts';
+import { unkeptCounters } from '../../src/meter/counters.ts';
+import type { MeterSession } from '../../src/meter/session.ts';
+import { VirtualClock } from '../../src/runtime/clock.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { startVirtualMeters, type VirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
+import { memoryPair } from '../../src/transport/memory.ts';
+import { until } from './until.ts';
+
+export interface Conversation {
+  readonly clock: VirtualClock;
+  readonly meters: VirtualMeters;
+  /** Runs with a standing association; throws what it throws. */
+  run<T>(action: (session: MeterSession) => Promise<T>): Promise<T>;
+  end(): Promise<void>;
+}
+
+export async function conversation(
+  options: Partial<VirtualMetersOptions> = {},
+  settings: Partial<MeterSettings> = {},
+): Promise<Conversation> {
+  const { framing = 'wrapper' } = options;
+  const clock = new VirtualClock(Date.UTC(2026, 9, 25, 1, 7, 30));
+  const [ours, theirs] = memoryPair();
+  const meters = await startVirtualMeters({
+    count: 1,
+    port: 0,
+    auth: 'none',
+    clock,
+    transport: theirs,
+    ...options,
+    framing,
+  });
+  const worker = new LineWorker({ transport: ours, framing, signsOn: false, clock, log: silentLogger });
+  const physical = meters.addresses[0]?.physical ?? null;
+  worker.setMeter({
+    id: 1,
+    name: 'house1',
+    settings: { ...DEFAULT_METER_SETTINGS, client: 1, physical, timeoutMs: 1000, ...settings },
+    secrets: NO_SECRETS,
+    security: { systemTitle: new Uint8Array(8), counters: unkeptCounters() },
+  });
+  return {
+    clock,
+    meters,
+    async run<T>(action: (session: MeterSession) => Promise<T>): Promise<T> {
+      let outcome: { readonly value: T } | { readonly error: BridgeError } | undefined;
+      worker.submit({ meterId: 1, priority: 'command', due: 0, run: action }).then(
+        (value) => {
+          outcome = { value };
+        },
+        (error: BridgeError) => {
+          outcome = { error };
+        },
+      );
+      await until('the conversation is over', () => outcome !== undefined, { clock, stepMs: 10, withinMs: 30_000 });
+      if ('error' in outcome!) throw outcome.error;
+      return outcome!.value;
+    },
+    async end() {
+      const stopped = worker.stop();
+      await clock.advance(5000);
+      await stopped;
+      await meters.stop();
+    },
+  };
+}
