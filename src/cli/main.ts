@@ -44,6 +44,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   relay: async () => (await import('./verbs/relay.ts')).registerRelay,
   decode: async () => (await import('./verbs/decode.ts')).registerDecode,
   detect: async () => (await import('./verbs/detect.ts')).registerDetect,
+  listen: async () => (await import('./verbs/listen.ts')).registerListen,
   status: async () => (await import('./verbs/status.ts')).registerStatus,
   outbox: async () => (await import('./verbs/status.ts')).registerStatus,
   simulate: async () => (await import('./verbs/simulate.ts')).registerSimulate,
