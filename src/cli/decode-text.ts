@@ -13,6 +13,8 @@ import type { Decoded } from '../dlms/decode/bytes.ts';
 import type { JsonObject } from '../dlms/decode/present.ts';
 
 const INDENT = '  ';
+/** Simple elements of an array stand in one line up to this length. */
+const SHORT = 60;
 /** Already told in the heading. */
 const HEADINGS = ['layer', 'apdu', 'offset', 'kind'];
 const OBIS = /^\d{1,3}(?:\.\d{1,3}){5}$/;
@@ -57,9 +59,8 @@ function field(name: string, value: JsonValue, beside: JsonObject, depth: number
   const margin = INDENT.repeat(depth);
   if (Array.isArray(value)) {
     if (value.length === 0) return [`${margin}${name}: none`];
-    if (value.every((one) => typeof one === 'string' || typeof one === 'number')) {
-      return [`${margin}${name}: ${value.join(' ')}`];
-    }
+    const simple = value.every((one) => typeof one === 'string' || typeof one === 'number') ? value.join(' ') : null;
+    if (simple !== null && simple.length <= SHORT) return [`${margin}${name}: ${simple}`];
     return [`${margin}${name}: ${value.length}`, ...value.flatMap((one) => element(one as JsonValue, depth + 1))];
   }
   if (!isObject(value)) return [`${margin}${name}: ${scalar(name, value, beside)}`];

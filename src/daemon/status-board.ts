@@ -15,7 +15,7 @@ import { PublishRate } from './publish-rate.ts';
 
 /** JSON of subject `meter:ID`. */
 export interface MeterStatus {
-  state: 'waiting' | 'connected' | 'error';
+  state: 'disconnected' | 'connected' | 'error';
   lastReadingAt: number | null;
   lastCycleMs: number | null;
   roundTrips: number | null;
@@ -162,7 +162,7 @@ export class StatusBoard {
     const known = this.meters.get(id);
     if (known !== undefined) return known;
     const fresh: MeterStatus = {
-      state: 'waiting',
+      state: 'disconnected',
       lastReadingAt: null,
       lastCycleMs: null,
       roundTrips: null,

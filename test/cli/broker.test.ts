@@ -7,6 +7,7 @@ import { type Mosquitto, mosquittoInstalled, startMosquitto } from '../support/m
 import { type Relay, relayTo } from '../support/relay.ts';
 import {
   addMeter,
+  connectionOf,
   countersOf,
   DEFAULT_KEYS,
   eventualStatus,
@@ -15,7 +16,6 @@ import {
   ownMeters,
   type RunReport,
   type StatusReport,
-  status,
 } from '../support/scene.ts';
 import { Arrived, qosOfNext, subscribe } from '../support/subscriber.ts';
 
@@ -40,7 +40,7 @@ async function prepare(bench: Bench, protocol: '5' | '3.1.1'): Promise<Scene> {
   return { broker, relay, virtual };
 }
 
-const connected = ({ targets }: StatusReport): boolean => targets[0]?.connections[0]?.state === 'connected';
+const connected = (report: StatusReport): boolean => connectionOf(report).state === 'connected';
 
 /** Nothing is missing, neither of what the database counted nor of what the meters said. */
 async function everythingArrived(bench: Bench, { virtual }: Scene, arrived: Arrived): Promise<void> {
@@ -53,11 +53,11 @@ async function everythingArrived(bench: Bench, { virtual }: Scene, arrived: Arri
   for (const [index, { said }] of virtual.truth().entries()) {
     const { lost, wrong, expected } = compareWithTruth(said, arrived.of(`house${index}`), DEFAULT_KEYS);
     expect({ lost, wrong }).toEqual({ lost: [], wrong: [] });
-    expect(expected).toBeGreaterThan(30);
+    expect(expected).toBeGreaterThanOrEqual(10);
   }
 }
 
-describe.skipIf(!mosquittoInstalled()).concurrent('with Mosquitto', () => {
+describe.skipIf(!mosquittoInstalled()).concurrent('with Mosquitto', { timeout: 60_000 }, () => {
   test('QoS 1; killed and restarted twice, in the middle of delivering', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     const scene = await prepare(bench, '5');
@@ -84,6 +84,7 @@ describe.skipIf(!mosquittoInstalled()).concurrent('with Mosquitto', () => {
     expect(daemon.stderr.match(/MQTT Connected \(client_id: dlms-multi-meter-[0-9a-f]{12}\)/g)?.length).toBeGreaterThan(
       2,
     );
+    expect(daemon.stderr).toMatch(/Cycles: \d+ \| MQTT: \d+ msgs \(100\.0%\)/);
     await everythingArrived(bench, scene, arrived);
   });
 
@@ -93,8 +94,12 @@ describe.skipIf(!mosquittoInstalled()).concurrent('with Mosquitto', () => {
     const { broker, relay } = scene;
     await broker.kill();
     const daemon = bench.start(['run', '--json', '--log-level', 'info']);
-    const away = await eventualStatus(bench, 'rows pile up', ({ outbox }) => outbox.rows >= 30);
-    expect(away.targets[0]?.connections[0]).toMatchObject({
+    const away = await eventualStatus(
+      bench,
+      'rows pile up and the connection says why',
+      (report) => report.outbox.rows >= 30 && connectionOf(report).error !== null,
+    );
+    expect(connectionOf(away)).toMatchObject({
       state: expect.stringMatching(/waiting|connecting/),
       messages: 0,
       error: { code: expect.stringMatching(/^MQTT_(UNREACHABLE|CLOSED)$/), fault: 'server', retryable: true },
@@ -110,21 +115,4 @@ describe.skipIf(!mosquittoInstalled()).concurrent('with Mosquitto', () => {
     expect(documentOf<RunReport>(finished)).toMatchObject({ drained: true });
     await everythingArrived(bench, scene, arrived);
   });
-});
-
-describe.concurrent('with no broker at all', () => {
-  test('run ends after its bound with exit status 1 and keeps the rows', async ({ onTestFinished }) => {
-    const bench = newBench(onTestFinished);
-    const relay = await relayTo(bench, 1);
-    const { links } = await ownMeters(bench);
-    await init(bench, `mqtt://127.0.0.1:${relay.port}`);
-    await addMeter(bench, 'house0', links[0] ?? '');
-    const finished = await bench.run(['run', '--for', '2', '--json']);
-    expect(finished.status).toBe(1);
-    expect(documentOf<RunReport>(finished)).toMatchObject({ drained: false, messages: 0 });
-    const { outbox, daemon } = await status(bench);
-    expect(outbox.rows).toBe(countersOf(bench).rows);
-    expect(outbox.rows).toBeGreaterThan(1);
-    expect(daemon).toMatchObject({ running: false, messages: 0 });
-  }, 60_000);
 });

@@ -38,7 +38,19 @@ async function runFor(bench: Bench, seconds: number): Promise<RunReport> {
   return documentOf<RunReport>(await bench.run(['run', '--for', String(seconds), '--json']));
 }
 
-describe.concurrent('run', () => {
+// The longest first.
+test.concurrent('demo: nothing lost, nothing twice, and the double is where it was asked to be', async ({
+  onTestFinished,
+}) => {
+  const bench = newBench(onTestFinished);
+  const args = ['demo', '--meters', '5', '--interval', '1', '--for', '8', '--port', '0'];
+  const verdict = await bench.json<Verdict>(args, { db: false });
+  expect(verdict).toMatchObject({ meters: 5, publishRate: 1, lost: 0, duplicates: 0, alerts: [] });
+  expect(verdict.cycles).toBeGreaterThanOrEqual(5 * 6);
+  expect(verdict.readings).toBe(10 * verdict.cycles);
+});
+
+describe.concurrent('run', { timeout: 60_000 }, () => {
   test.for([
     ['gateway', '5', 'wrapper'],
     ['gateway', '3.1.1', 'hdlc'],
@@ -81,7 +93,7 @@ describe.concurrent('run', () => {
     const names = gateway ? ['house1', 'house2', 'house3'] : ['device-2', 'device-3', 'device-4'];
     for (const [index, name] of names.entries()) {
       const meter = meterOf(after, `house${index + 1}`);
-      expect(meter).toMatchObject({ state: 'connected', failures: 0, error: null, pointErrors: [], roundTrips: 1 });
+      expect(meter).toMatchObject({ state: 'disconnected', failures: 0, error: null, pointErrors: [], roundTrips: 1 });
       expect(meter.cycles).toBeGreaterThan(3);
       const device = received.devices[name];
       expect(device).toMatchObject(gateway ? { type: 'dlms-meter', gateway: 'gateway-1' } : { gateway: null });
@@ -141,15 +153,4 @@ describe.concurrent('run', () => {
     const times = new Set(voltage.map(({ ts }) => ts));
     expect(energy.every(({ ts }) => times.has(ts))).toBe(true);
   });
-});
-
-test.concurrent('demo: nothing lost, nothing twice, and the double is where it was asked to be', async ({
-  onTestFinished,
-}) => {
-  const bench = newBench(onTestFinished);
-  const args = ['demo', '--meters', '5', '--interval', '1', '--for', '8', '--port', '0'];
-  const verdict = await bench.json<Verdict>(args, { db: false });
-  expect(verdict).toMatchObject({ meters: 5, publishRate: 1, lost: 0, duplicates: 0, alerts: [] });
-  expect(verdict.cycles).toBeGreaterThanOrEqual(5 * 6);
-  expect(verdict.readings).toBe(10 * verdict.cycles);
 });

@@ -93,7 +93,7 @@ async function scans(bench: Bench, link: string, flags: readonly string[] = []):
   const { objects } = await bench.json<ScanDocument>(['scan', link, ...flags], ENV);
   expect(objects.length).toBeGreaterThan(15);
   const energy = objects.find(({ obis }) => obis === '1.0.1.8.0.255');
-  expect(energy).toEqual({
+  expect(energy).toMatchObject({
     classId: 3,
     version: 0,
     obis: '1.0.1.8.0.255',
@@ -103,7 +103,7 @@ async function scans(bench: Bench, link: string, flags: readonly string[] = []):
       { id: 2, name: 'value', access: 'read-only' },
       { id: 3, name: 'scaler_unit', access: 'read-only' },
     ],
-    methods: [{ id: 1, name: 'reset', access: 'no-access' }],
+    methods: [{ id: 1, name: 'reset' }],
   });
 }
 

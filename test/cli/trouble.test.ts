@@ -31,25 +31,23 @@ describe.concurrent('read says whose fault it is', () => {
 describe.concurrent('the daemon among all of them', () => {
   test('names each, and reads the meters that are well as if they were alone', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
+    // One of each kind.
+    const troubles = [...new Map([...TROUBLES].reverse().map((trouble) => [String(trouble.code), trouble])).values()];
     const double = await simulateThingsBoard(bench);
     const { virtual, links } = await ownMeters(bench, { count: 2 });
     await init(bench, double.url);
     for (const [index, link] of links.entries()) await addMeter(bench, `well${index}`, link);
-    for (const { what, link, flags = [] } of TROUBLES) await addMeter(bench, what, await link(bench), flags);
+    for (const { what, link, flags = [] } of troubles) await addMeter(bench, what, await link(bench), flags);
     const daemon = bench.start(['run', '--json', '--log-level', 'debug']);
-    await eventualStatus(
+    const report = await eventualStatus(
       bench,
       'every trouble shows and the meters that are well go on',
-      (report) =>
-        TROUBLES.every(({ what }) => meterOf(report, what).failures > 0) &&
-        links.every((_, index) => meterOf(report, `well${index}`).cycles > 10),
+      (now) =>
+        troubles.every(({ what }) => meterOf(now, what).failures > 0) &&
+        links.every((_, index) => meterOf(now, `well${index}`).cycles > 10),
       { withinMs: 30_000 },
     );
-    const { status, stdout } = await daemon.stop();
-    expect(status).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ publishRate: 1, drained: true });
-    const report = await eventualStatus(bench, 'the daemon has ended', ({ daemon: { running } }) => !running);
-    for (const { what, code, fault } of TROUBLES) {
+    for (const { what, code, fault } of troubles) {
       const meter = meterOf(report, what);
       expect({ what, ...meter.error }).toMatchObject({
         what,
@@ -59,6 +57,9 @@ describe.concurrent('the daemon among all of them', () => {
       });
       expect({ what, state: meter.state, cycles: meter.cycles }).toEqual({ what, state: 'error', cycles: 0 });
     }
+    const { status, stdout } = await daemon.stop();
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ publishRate: 1, drained: true });
     const received = await double.received();
     expect(Object.keys(received.devices)).toEqual(expect.arrayContaining(['well0', 'well1']));
     for (const [index, { said }] of virtual.truth().entries()) {

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
 
-/** The build under test: this checkout's, or the one that DLMS_TEST_MAIN names (an installed package). */
-const MAIN = process.env.DLMS_TEST_MAIN ?? fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+/** This checkout's build; `npm test` makes it first. */
+export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 export interface Finished {
   /** Null when a signal ended it. */

@@ -5,6 +5,9 @@ import BetterSqlite3 from 'better-sqlite3';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { startVirtualMeters, type VirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
 import type { ReceivedValue } from '../../src/simulator/meter/truth.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { loadFleet } from '../../src/store/fleet/load.ts';
+import { createOutboxReader } from '../../src/store/local/outbox-reader.ts';
 import type { Bench, ErrorDocument, Running } from './cli.ts';
 import { type EventuallyOptions, eventually } from './eventually.ts';
 
@@ -212,7 +215,8 @@ export function eventualStatus(
     const report = await status(bench);
     return holds(report) ? report : null;
   };
-  return eventually(what, look, { pauseMs: 300, ...options });
+  // Each look is a process of its own, and the daemon saves its status every two seconds only.
+  return eventually(what, look, { pauseMs: 1000, ...options });
 }
 
 /** `init` for a target with the token TOKEN, or another one. */
@@ -258,4 +262,26 @@ export function valuesOf({ devices }: ReceivedDocument, device: string): Receive
   return Object.entries(devices[device]?.telemetry ?? {}).flatMap(([key, points]) =>
     points.map(({ ts, value }) => ({ key, ts, value })),
   );
+}
+
+/** The readings in the outbox, as the database has them; for a database that no daemon is using. */
+export function outboxReadings({ db }: Bench): (ReceivedValue & { readonly device: string })[] {
+  const database = openDatabase(db, { readonly: true });
+  try {
+    const outbox = createOutboxReader(database);
+    return loadFleet(database).connections.flatMap(({ id }) =>
+      outbox
+        .pending(id, 0, 100_000)
+        .flatMap(({ device, readings }) => readings.map(({ key, ts, text }) => ({ device, key, ts, value: text }))),
+    );
+  } finally {
+    database.close();
+  }
+}
+
+/** The state of the first target's only connection. */
+export function connectionOf({ targets }: StatusReport): ConnectionReport {
+  const found = targets[0]?.connections[0];
+  if (found === undefined) throw new Error('status shows no connection');
+  return found;
 }

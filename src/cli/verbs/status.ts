@@ -97,10 +97,11 @@ function metersReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, r
   });
 }
 
-/** Without a daemon nothing is known of a meter but what it said last. */
+/** A meter whose daemon does not run is not talked to; what it failed with last still says how it is. */
 function meterState(enabled: boolean, running: boolean, known: MeterStatus | undefined): string {
   if (!enabled) return 'disabled';
-  return running ? (known?.state ?? 'waiting') : 'stopped';
+  if (known === undefined) return 'disconnected';
+  return running || known.state === 'error' ? known.state : 'disconnected';
 }
 
 function linesReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
