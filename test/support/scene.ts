@@ -38,7 +38,9 @@ export async function simulateMeters(
   args: readonly string[] = [],
 ): Promise<{ readonly meters: readonly SimulatedMeter[]; readonly process: Running }> {
   const process = bench.start(['simulate', 'meters', '--port', '0', ...args, '--json'], { db: false });
-  const { meters } = JSON.parse(await process.firstLine()) as SimulatedDocument;
+  const line = await process.firstLine();
+  const { meters } = JSON.parse(line) as Partial<SimulatedDocument>;
+  if (meters === undefined) throw new Error(`simulate meters: ${line}`);
   const scheme = args.includes('hdlc') ? 'tcp+hdlc' : 'tcp';
   return {
     process,
