@@ -74,7 +74,7 @@ function everyCommand(command: Command): Command[] {
 /** --help and --version end here too, with exit code 0. */
 function usageExit({ exitCode, code, message }: CommanderError): number {
   if (exitCode === 0) return EXIT.done;
-  const text = code === 'commander.help' ? 'no verb given' : message.replace(/^error: /, '');
+  const text = code === 'commander.help' ? 'no verb given' : message.replace(/^error: /, '').replaceAll('\n', ' ');
   printError(new BridgeError('USAGE', text).report(), process.argv.includes('--json'));
   return EXIT.usage;
 }

@@ -47,11 +47,15 @@ export class ApduSecurity {
     this.serverTitle = material.serverTitle;
   }
 
-  /** Once the AARE has come: its title goes before a configured one; from here on the dedicated key holds. */
+  /** Once the AARE has come: its title goes before a configured one. */
   agreed(serverTitle: Uint8Array | null, generalProtection: boolean): void {
     this.generalProtection = generalProtection;
-    this.dedicatedAgreed = this.material.dedicatedKey !== null;
     if (serverTitle !== null) this.serverTitle = serverTitle;
+  }
+
+  /** The association stands: from here on the dedicated key holds. Peers open the proof of HLS with the global key only. */
+  established(): void {
+    this.dedicatedAgreed = this.material.dedicatedKey !== null;
   }
 
   /** Before the AARE's contents are opened. */

@@ -234,6 +234,7 @@ export class AssociationClient {
 
   private accept(): AssociationStep {
     this.move('accepted');
+    this.security?.established();
     this.exchange = null;
     return {
       send: null,
