@@ -67,7 +67,7 @@ export function printError(report: ErrorReport, json: boolean): void {
     process.stdout.write(`${writeJson({ error: { ...report } })}\n`);
     return;
   }
-  const colour = pc.createColors(process.stderr.isTTY);
+  const colour = pc.createColors(process.stderr.isTTY === true);
   process.stderr.write(
     `${colour.red(`${report.code}:`)} ${report.message}\n  ${colour.dim(`fault: ${report.fault}; ${report.hint}`)}\n`,
   );
