@@ -219,12 +219,6 @@ describe('ACTION', () => {
     expect(exchange.result).toEqual([{ result: { code: 15, name: 'long-action-aborted' }, returnParameters: null }]);
   });
 
-  test('a refusal without the flag of its return parameters, as Gurux servers send it', () => {
-    const exchange = new ActionExchange([{ method, parameters: null }]);
-    expect(answered(exchange, 'c701c103')).toBe('done');
-    expect(exchange.result).toEqual([{ result: actionResult(3), returnParameters: null }]);
-  });
-
   test.each([
     ['small both ways', 10, 100],
     ['long out', 400, 1000],

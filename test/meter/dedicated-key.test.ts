@@ -14,13 +14,13 @@ const KEYS = {
 const SECRET = new TextEncoder().encode('a secret of HLS');
 const ENERGY = { classId: 3, instanceId: '1.0.1.8.0.255', attributeId: 2, accessSelection: null };
 const AARQ = 0x60;
-const GLO_ACTION = 0xcb;
-const DED_GET = 0xd0;
+const GENERAL_GLO = 0xdb;
+const GENERAL_DED = 0xdc;
 
 test.each([
-  ['gmac', [AARQ, GLO_ACTION, DED_GET]],
-  ['sha256', [AARQ, GLO_ACTION, DED_GET]],
-  ['low', [AARQ, DED_GET]],
+  ['gmac', [AARQ, GENERAL_GLO, GENERAL_DED]],
+  ['sha256', [AARQ, GENERAL_GLO, GENERAL_DED]],
+  ['low', [AARQ, GENERAL_DED]],
 ] as const)('%s with a dedicated key', (authentication, expected) => {
   const model = new MeterModel({
     seed: 1,

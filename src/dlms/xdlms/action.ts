@@ -13,16 +13,10 @@ export const actionRequest: Codec<ActionRequest> = formed<ActionRequest>('action
   'with-pblock': [6, sequence(datablockFields)],
 });
 
-const returnParameters = optional(getResult);
-const outcomeFields = { result: actionResultCodec, returnParameters };
-/** Some servers refuse a method with the result alone; what would follow is optional, and nothing is left to misread. */
-const lenientReturnParameters: typeof returnParameters = {
-  ...returnParameters,
-  decode: (reader) => (reader.remaining === 0 ? null : returnParameters.decode(reader)),
-};
+const outcomeFields = { result: actionResultCodec, returnParameters: optional(getResult) };
 
 export const actionResponse: Codec<ActionResponse> = formed<ActionResponse>('action-response', {
-  normal: [1, sequence({ ...outcomeFields, returnParameters: lenientReturnParameters })],
+  normal: [1, sequence(outcomeFields)],
   'with-pblock': [2, sequence(datablockFields)],
   'with-list': [3, sequence({ results: listOf(sequence<ActionOutcome>(outcomeFields)) })],
   'next-pblock': [4, sequence({ blockNumber: unsigned32 })],
