@@ -71,15 +71,19 @@ async function readPortion(
       return await session.get(portion);
     } catch (thrown) {
       const error = asBridgeError(thrown);
-      // Granted, and refused all the same: this meter gets single GETs from now on. Anything else is not the list's fault.
-      if (!session.isAssociated || !isRefusal(error)) throw error;
-      session.listRefused = true;
+      // Granted, and refused all the same, or answered with what is no list: this meter gets single GETs from now on.
+      if (isRefusal(error) || NO_LIST.has(error.code)) session.listRefused = true;
+      // A broken answer has cost the association; the next attempt does without lists.
+      if (!session.isAssociated || !session.listRefused) throw error;
     }
   }
   const results: GetResult[] = [];
   for (const attribute of portion) results.push(...(await session.get([attribute])));
   return results;
 }
+
+/** What a list answer comes to that some servers build wrongly, in blocks above all. */
+const NO_LIST: ReadonlySet<string> = new Set(['MALFORMED', 'TRAILING_BYTES', 'TRUNCATED', 'UNEXPECTED_RESPONSE']);
 
 function isRefusal({ code }: BridgeError): boolean {
   return code === 'EXCEPTION_RESPONSE' || code === 'SERVICE_ERROR' || code.startsWith('DATA_ACCESS_');

@@ -57,7 +57,7 @@ async function everythingArrived(bench: Bench, { virtual }: Scene, arrived: Arri
   }
 }
 
-describe.skipIf(!mosquittoInstalled()).concurrent('with Mosquitto', { timeout: 60_000 }, () => {
+describe.skipIf(!mosquittoInstalled()).concurrent('with Mosquitto', { timeout: 180_000 }, () => {
   test('QoS 1; killed and restarted twice, in the middle of delivering', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     const scene = await prepare(bench, '5');

@@ -20,7 +20,7 @@ const OFTEN = ['--interval', '0.2'];
 /** How soon a change must show in the daemon. */
 const TAKEN_UP = { withinMs: 3000 };
 
-describe.concurrent('configuration', { timeout: 60_000 }, () => {
+describe.concurrent('configuration', { timeout: 180_000 }, () => {
   test('meters are added, disabled, enabled and removed while it runs', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     const double = await simulateThingsBoard(bench);

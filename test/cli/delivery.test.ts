@@ -50,7 +50,7 @@ test.concurrent('demo: nothing lost, nothing twice, and the double is where it w
   expect(verdict.readings).toBe(10 * verdict.cycles);
 });
 
-describe.concurrent('run', { timeout: 60_000 }, () => {
+describe.concurrent('run', { timeout: 180_000 }, () => {
   test.for([
     ['gateway', '5', 'wrapper'],
     ['gateway', '3.1.1', 'hdlc'],

@@ -67,7 +67,7 @@ function nothingLost({ virtual }: Scene, received: ReceivedDocument): void {
   }
 }
 
-describe.concurrent('durability', { timeout: 90_000 }, () => {
+describe.concurrent('durability', { timeout: 180_000 }, () => {
   // The two that take longest come first.
   test('ThingsBoard stays away: run --for ends after its bound with exit status 1 and keeps the rows', async ({
     onTestFinished,

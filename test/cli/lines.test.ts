@@ -18,7 +18,7 @@ const PATIENT = ['--timeout', '120000'];
 const OFTEN = ['--interval', '0.2'];
 const MANY = 20;
 
-describe.concurrent('lines', { timeout: 60_000 }, () => {
+describe.concurrent('lines', { timeout: 180_000 }, () => {
   test('dead and slow meters do not delay those on other lines', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     const [double, well, silent, silentHdlc, slow] = await Promise.all([

@@ -31,7 +31,7 @@ function tracesIn(octets: Buffer | string): string[] {
   return TRACES.filter((trace) => octets.includes(trace));
 }
 
-describe.concurrent('secrets', { timeout: 60_000 }, () => {
+describe.concurrent('secrets', { timeout: 180_000 }, () => {
   test('through a whole life: init, add, run at log level trace, show, remove', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     const [double, wrapper, hdlc] = await Promise.all([

@@ -28,7 +28,7 @@ describe.concurrent('read says whose fault it is', () => {
   });
 });
 
-describe.concurrent('the daemon among all of them', { timeout: 60_000 }, () => {
+describe.concurrent('the daemon among all of them', { timeout: 180_000 }, () => {
   test('names each, and reads the meters that are well as if they were alone', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     // One of each kind.

@@ -25,7 +25,7 @@ function withRegister(value: bigint, scaler: number): (octets: Buffer) => Buffer
   };
 }
 
-describe.concurrent('values', { timeout: 60_000 }, () => {
+describe.concurrent('values', { timeout: 180_000 }, () => {
   test('beyond int64 as text, within it as a number with all its digits', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     const double = await simulateThingsBoard(bench);

@@ -9,13 +9,13 @@ export interface EventuallyOptions {
 }
 
 /**
- * The first answer of `look` that is not null or false. After `withinMs` (default 20 s) it is given up, with what `look`
+ * The first answer of `look` that is not null or false. After `withinMs` (default 60 s) it is given up, with what `look`
  * threw last, if it did.
  */
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | null | false> | T | null | false,
-  { withinMs = 20_000, pauseMs = PAUSE_MS }: EventuallyOptions = {},
+  { withinMs = 60_000, pauseMs = PAUSE_MS }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
