@@ -33,6 +33,9 @@ export function logEvents(
     else log.warn(fields, `meter not read: ${error.message}`);
     failing.set(meterId, code);
   });
+  polling.on('unstored', ({ meter, cycleId, error }) =>
+    log.error({ meter, cycleId, code: error.code }, `readings cannot be stored yet: ${error.message}`),
+  );
   thingsboard.on('published', ({ connectionId, rowId, cycleId, device, readings }) =>
     log.debug({ connectionId, meter: device, rowId, cycleId, readings }, 'row delivered'),
   );

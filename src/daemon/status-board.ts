@@ -70,6 +70,10 @@ export class StatusBoard {
     this.startedAt = clock.now();
     polling.on('committed', (cycle) => this.onCommitted(cycle));
     polling.on('failed', (cycle) => this.onFailed(cycle));
+    polling.on('unstored', ({ meterId, error }) => {
+      this.count(error);
+      this.meter(meterId).error = this.stamped(error);
+    });
     polling.on('late', ({ meterId }) => {
       this.late += 1;
       this.meter(meterId).late += 1;

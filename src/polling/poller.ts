@@ -66,6 +66,8 @@ export interface CycleFailed {
 export interface PollingEvents {
   committed: CycleCommitted;
   failed: CycleFailed;
+  /** The readings of a cycle cannot be stored for now; it is tried until they are. */
+  unstored: { readonly meterId: number; readonly meter: string; readonly cycleId: string; readonly error: BridgeError };
   /** Groups came due while the cycle before was still under way. */
   late: { readonly meterId: number };
 }
@@ -228,7 +230,7 @@ export class MeterPoller {
 
   /** Tries again for as long as the trouble may pass; gives up only when the daemon stops. */
   private async commitUntilDone(commit: CycleCommit): Promise<void> {
-    const { writer, clock, log } = this.deps;
+    const { writer, clock, events } = this.deps;
     for (const delay of delays(COMMIT_RETRY)) {
       try {
         await writer.commitCycle(commit);
@@ -236,7 +238,7 @@ export class MeterPoller {
       } catch (thrown) {
         const error = asBridgeError(thrown);
         if (!error.retryable || this.stopping.signal.aborted) throw error;
-        log.error({ code: error.code, cycleId: commit.cycleId }, `readings cannot be stored yet: ${error.message}`);
+        events.emit('unstored', { meterId: this.meter.id, meter: this.meter.name, cycleId: commit.cycleId, error });
         await sleep(clock, delay, this.stopping.signal).catch(() => undefined);
       }
     }

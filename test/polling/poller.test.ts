@@ -90,6 +90,8 @@ function bench(groups: readonly PolledGroup[] = [VOLTAGE, ENERGY]) {
   let late = 0;
   events.on('committed', (cycle) => void committed.push(cycle));
   events.on('failed', ({ error }) => void failed.push(error.code));
+  const unstored: string[] = [];
+  events.on('unstored', ({ error }) => void unstored.push(error.code));
   events.on('late', () => {
     late += 1;
   });
@@ -97,7 +99,7 @@ function bench(groups: readonly PolledGroup[] = [VOLTAGE, ENERGY]) {
     { id: 1, name: 'house1', groups, connectionIds: [7] },
     { line, knowledge: knowledgeOf(new Map()), writer, clock, events, log: silentLogger },
   );
-  return { clock, poller, state, asked, commits, committed, failed, late: () => late };
+  return { clock, poller, state, asked, commits, committed, failed, unstored, late: () => late };
 }
 
 const keysOf = (commit: CycleCommit): string[] => commit.readings.map(({ key }) => key);
@@ -218,11 +220,12 @@ describe('trouble', () => {
   });
 
   test('a full disk: the cycle waits and is committed when there is room; the meter is not asked meanwhile', async () => {
-    const { clock, poller, state, commits, committed } = bench([VOLTAGE]);
+    const { clock, poller, state, commits, committed, unstored } = bench([VOLTAGE]);
     state.commitFails = Array.from({ length: 6 }, () => new BridgeError('DATABASE_FULL', 'no room'));
     poller.start();
     await clock.advance(120_000);
     await poller.stop();
+    expect(unstored).toEqual(Array.from({ length: 6 }, () => 'DATABASE_FULL'));
     expect(commits[0]?.createdAt).toBeLessThan(NOON + 20_000);
     expect(committed.length).toBeGreaterThanOrEqual(5);
   });

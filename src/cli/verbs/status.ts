@@ -9,7 +9,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { daemonRuns } from '../../store/daemon-lock.ts';
 import { type Database, openDatabase } from '../../store/database.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
-import type { Fleet } from '../../store/fleet/types.ts';
+import type { Connection, Fleet } from '../../store/fleet/types.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus, type StoredStatus } from '../../store/local/status.ts';
 import type { OutboxDepth } from '../../store/local/types.ts';
@@ -71,6 +71,7 @@ function daemonReport(running: boolean, stored: ReadonlyMap<string, StoredStatus
     publishRate: daemon?.publishRate ?? null,
     late: daemon?.late ?? 0,
     errors: daemon?.errors ?? 0,
+    lastError: daemon?.lastError ?? null,
     avgPollMs: daemon?.avgPollMs ?? null,
     p95PollMs: daemon?.p95PollMs ?? null,
     p99PollMs: daemon?.p99PollMs ?? null,
@@ -120,29 +121,40 @@ function linesReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
 }
 
 function targetsReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
-  return fleet.targets.map((target) => ({
-    name: target.name,
-    url: target.url,
-    mode: target.mode,
-    protocol: target.protocol,
-    connections: fleet.connections
+  return fleet.targets.map((target) => {
+    const connections = fleet.connections
       .filter(({ targetId }) => targetId === target.id)
-      .map((connection) => {
-        const known = of<ConnectionStatus>(stored, `connection:${connection.id}`);
-        return {
-          meter: fleet.meters.find(({ id }) => id === connection.meterId)?.name ?? null,
-          retired: connection.retired,
-          state: known?.state ?? 'disconnected',
-          clientId: known?.clientId ?? null,
-          conflict: known?.conflict ?? false,
-          messages: known?.messages ?? 0,
-          rows: known?.rows ?? 0,
-          pending: known?.pending ?? 0,
-          connectedSince: isoOf(known?.connectedSince),
-          error: known?.lastError ?? null,
-        };
-      }),
-  }));
+      .map((connection) => connectionReport(fleet, stored, connection));
+    const { name, url, mode, protocol } = target;
+    return { name, url, mode, protocol, ...wholeTarget(connections), connections };
+  });
+}
+
+function connectionReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, connection: Connection) {
+  const known = of<ConnectionStatus>(stored, `connection:${connection.id}`);
+  return {
+    meter: fleet.meters.find(({ id }) => id === connection.meterId)?.name ?? null,
+    retired: connection.retired,
+    state: known?.state ?? 'disconnected',
+    clientId: known?.clientId ?? null,
+    conflict: known?.conflict ?? false,
+    messages: known?.messages ?? 0,
+    rows: known?.rows ?? 0,
+    pending: known?.pending ?? 0,
+    connectedSince: isoOf(known?.connectedSince),
+    error: known?.lastError ?? null,
+  };
+}
+
+/** A target is as well as the worst of its connections; its client ID is that of the bridge's own. */
+function wholeTarget(connections: readonly ReturnType<typeof connectionReport>[]) {
+  const worst = connections.find(({ state }) => state !== 'connected');
+  const bridge = connections.find(({ meter, retired }) => meter === null && !retired);
+  return {
+    state: worst?.state ?? 'connected',
+    clientId: bridge?.clientId ?? null,
+    conflict: connections.some(({ conflict }) => conflict),
+  };
 }
 
 function outboxReport({ rows, oldest, bytes, quarantined }: OutboxDepth) {
@@ -178,7 +190,7 @@ function text({ daemon, meters, lines, targets, outbox }: Report): string {
     : colour.yellow(`No daemon runs; figures of ${ageOf(daemon.updatedAt)}`);
   return [
     head,
-    `Cycles: ${daemon.cycles} | MQTT: ${daemon.messages} msgs (${rate}) | late ${daemon.late} | errors ${daemon.errors}`,
+    `Cycles: ${daemon.cycles} | MQTT: ${daemon.messages} msgs (${rate}) | late ${daemon.late} | errors ${daemon.errors}${daemon.lastError === null ? '' : ` (last ${daemon.lastError.code})`}`,
     '',
     table(
       ['METER', 'STATE', 'LAST READING', 'CYCLES', 'FAILED', 'ERROR'],
