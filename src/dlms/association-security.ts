@@ -3,6 +3,7 @@
  * rising (Green Book 9.2.4, 9.2.7). Pure but for its own state: counters and random octets come from outside.
  */
 import { BridgeError, fail } from '../core/errors.ts';
+import { withReturnParametersFlag } from './quirks.ts';
 import {
   decodeOpened,
   hasServiceCiphering,
@@ -106,7 +107,7 @@ export class ApduSecurity {
     if (!satisfiesPolicy(opened.securityControl, this.material.policy)) {
       throw missing(`the meter protects with security control ${opened.securityControl.raw} only`);
     }
-    return decodeOpened(opened);
+    return decodeOpened({ ...opened, plaintext: withReturnParametersFlag(opened.plaintext) });
   }
 
   private unprotect(apdu: Parameters<typeof unprotectApdu>[0]): OpenedApdu {

@@ -30,6 +30,7 @@ import {
 } from './association-states.ts';
 import { ActionExchange } from './exchange/action-exchange.ts';
 import type { ExchangeStep, ServiceExchange } from './exchange/exchange.ts';
+import { withReturnParametersFlag } from './quirks.ts';
 import type { HlsCredentials } from './security/hls.ts';
 import { securitySuite } from './security/suite.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
@@ -189,7 +190,7 @@ export class AssociationClient {
         case 'authenticating':
         case 'associated':
         case 'requesting':
-          return this.onService(this.opened(decodeApdu(bytes)));
+          return this.onService(this.opened(decodeApdu(withReturnParametersFlag(bytes))));
       }
     } catch (thrown) {
       return this.loseTo(asBridgeError(thrown));

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import { AssociationClient } from '../../src/dlms/association.ts';
 import type { AssociationStep } from '../../src/dlms/association-states.ts';
+import { ActionExchange } from '../../src/dlms/exchange/action-exchange.ts';
 import { GetExchange } from '../../src/dlms/exchange/get-exchange.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { encodeApdu } from '../../src/dlms/xdlms/apdu.ts';
@@ -242,6 +243,19 @@ describe('refusals and strays', () => {
     const client = clientOf();
     expect(outcome(client.receive(fromHex(AARE)))).toBe('ignored');
   });
+});
+
+test('an ACTION refused without the flag for its return parameters is a refusal, not a broken APDU', () => {
+  const client = associated();
+  const call = new ActionExchange([
+    { method: { classId: 70, instanceId: '0.0.96.3.10.255', methodId: 1 }, parameters: null },
+  ]);
+  client.begin(call);
+  expect(outcome(client.receive(fromHex('c701c103')))).toBe('answered');
+  expect(call.result).toEqual([{ result: { code: 3, name: 'read-write-denied' }, returnParameters: null }]);
+  // A success has to say whether there is more: there the flag cannot be missing.
+  client.begin(call);
+  expect(outcome(client.receive(fromHex('c701c200')))).toBe('lost TRUNCATED');
 });
 
 test('the state table is whole: what has no place is a fault of ours, everything else moves as drawn', () => {
