@@ -99,10 +99,3 @@ export function significantDigits(value: Decimal): number {
   const { coefficient } = normalised(value);
   return (coefficient < 0n ? -coefficient : coefficient).toString().length;
 }
-
-export function compareDecimals(a: Decimal, b: Decimal): -1 | 0 | 1 {
-  const exponent = Math.min(a.exponent, b.exponent);
-  const left = a.coefficient * 10n ** BigInt(a.exponent - exponent);
-  const right = b.coefficient * 10n ** BigInt(b.exponent - exponent);
-  return left < right ? -1 : left > right ? 1 : 0;
-}

@@ -90,7 +90,7 @@ const COMMIT_RETRY: RetryPolicy = {
   jitter: 'full',
 };
 
-/** A host clock that stepped back must not make a meter due again within this share of its interval. */
+/** A host clock that stepped back must not make a group due again within this share of its interval. */
 const CLOSEST_DUES = 0.5;
 
 interface PolledCycle extends PointsRead {
@@ -106,7 +106,8 @@ export class MeterPoller {
   private readonly stopping = new AbortController();
   /** Groups that are due and not yet read: kept over a failure, so that a quarter-hourly group is made up for. */
   private readonly due = new Set<PolledGroup>();
-  private lastDue = Number.NEGATIVE_INFINITY;
+  /** Monotonic time at which each group was last due. */
+  private readonly lastDue = new Map<PolledGroup, number>();
   private timer: Timer | null = null;
   private cycle: Promise<void> | null = null;
 
@@ -137,11 +138,12 @@ export class MeterPoller {
   private onDue(at: number): void {
     if (this.stopping.signal.aborted) return;
     const { clock, line, events } = this.deps;
-    const groups = groupsDueAt(this.meter.groups, this.phase, at);
-    const shortest = Math.min(...groups.map(({ intervalMs }) => intervalMs));
-    if (clock.monotonic() - this.lastDue >= shortest * CLOSEST_DUES) {
-      this.lastDue = clock.monotonic();
-      for (const group of groups) this.due.add(group);
+    const now = clock.monotonic();
+    for (const group of groupsDueAt(this.meter.groups, this.phase, at)) {
+      const lastDue = this.lastDue.get(group) ?? Number.NEGATIVE_INFINITY;
+      if (now - lastDue < group.intervalMs * CLOSEST_DUES) continue;
+      this.lastDue.set(group, now);
+      this.due.add(group);
     }
     if (this.cycle !== null) events.emit('late', { meterId: this.meter.id });
     else if (this.due.size > 0 && !line.isResting(this.meter.id)) this.beginCycle(at);

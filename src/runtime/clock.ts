@@ -1,6 +1,6 @@
 /** Time as a port: the wall clock, a monotonic clock and timers. Tests move a `VirtualClock` by hand and never sleep. */
 import { performance } from 'node:perf_hooks';
-import { BridgeError, fail } from '../core/errors.ts';
+import { BridgeError } from '../core/errors.ts';
 
 export interface Timer {
   cancel(): void;
@@ -114,33 +114,4 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     });
     signal?.addEventListener('abort', onAbort, { once: true });
   });
-}
-
-/** The promise's outcome, or what `onTimeout` throws when it takes longer than `ms`. */
-export async function withDeadline<T>(
-  clock: Clock,
-  ms: number,
-  promise: Promise<T>,
-  onTimeout: () => never,
-): Promise<T> {
-  let timer: Timer | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = clock.setTimer(ms, () => {
-      try {
-        onTimeout();
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    timer?.cancel();
-  }
-}
-
-/** For `withDeadline`: a time-out of the given code. */
-export function timeoutOf(code: ConstructorParameters<typeof BridgeError>[0], message: string): () => never {
-  return () => fail(code, message);
 }

@@ -115,6 +115,15 @@ describe('what is read when', () => {
     expect(commits.filter((commit) => keysOf(commit).length === 2)).toHaveLength(2);
   });
 
+  test('groups whose intervals do not divide each other are each read at every due of theirs', async () => {
+    const { clock, poller, commits } = bench([VOLTAGE, { ...ENERGY, intervalMs: 15_000 }]);
+    poller.start();
+    await clock.advance(300_000);
+    await poller.stop();
+    expect(commits.filter((commit) => keysOf(commit).includes('voltageL1'))).toHaveLength(30);
+    expect(commits.filter((commit) => keysOf(commit).includes('energy'))).toHaveLength(20);
+  });
+
   test('scalers are asked for once, along with the values', async () => {
     const { clock, poller, asked, commits } = bench([VOLTAGE]);
     poller.start();

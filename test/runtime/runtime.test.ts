@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BridgeError, fail } from '../../src/core/errors.ts';
-import { sleep, VirtualClock, withDeadline } from '../../src/runtime/clock.ts';
+import { sleep, VirtualClock } from '../../src/runtime/clock.ts';
 import { EventBus } from '../../src/runtime/events.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { delays, type RetryPolicy } from '../../src/runtime/retry.ts';
@@ -35,16 +35,6 @@ describe('VirtualClock', () => {
     await expect(sleeping).rejects.toMatchObject({ code: 'STOPPING' });
     await expect(sleep(clock, 1, stop.signal)).rejects.toMatchObject({ code: 'STOPPING' });
     expect(clock.pendingTimers).toBe(0);
-  });
-
-  test('withDeadline gives the value, or the time-out', async () => {
-    const clock = new VirtualClock();
-    await expect(withDeadline(clock, 10, Promise.resolve(7), () => fail('METER_TIMEOUT', 'late'))).resolves.toBe(7);
-    expect(clock.pendingTimers).toBe(0);
-    const late = withDeadline(clock, 10, new Promise(() => {}), () => fail('METER_TIMEOUT', 'late'));
-    const outcome = expect(late).rejects.toMatchObject({ code: 'METER_TIMEOUT' });
-    await clock.advance(10);
-    await outcome;
   });
 });
 

@@ -212,12 +212,7 @@ export const CLASSES: readonly CosemClass[] = [
 
 const BY_ID: ReadonlyMap<number, CosemClass> = new Map(CLASSES.map((one) => [one.id, one]));
 
-/** The class, undefined when the table has it not: vendors have classes of their own from 8192 on. */
-export function cosemClass(id: number): CosemClass | undefined {
-  return BY_ID.get(id);
-}
-
-/** `Register`, or `class 9000` for a class that the table has not. */
+/** `Register`, or `class 9000` for one that the table has not: vendors have classes of their own from 8192 on. */
 export function className(id: number): string {
   return BY_ID.get(id)?.name ?? `class ${id}`;
 }

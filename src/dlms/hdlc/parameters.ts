@@ -9,8 +9,6 @@ import { decodeControl } from './frame.ts';
 export const DEFAULT_INFO_LENGTH = 128;
 export const DEFAULT_WINDOW = 1;
 export const MAX_WINDOW = 7;
-/** The longest information field that fits a frame with the longest addresses. */
-export const MAX_INFO_LENGTH = 2030;
 
 /** As they stand in the frame: the view of the station that sent it. */
 export interface HdlcParameters {

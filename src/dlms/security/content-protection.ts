@@ -27,7 +27,7 @@ export interface ContentKeys {
 
 export interface OutgoingContent extends ContentKeys {
   readonly securityControl: SecurityControl;
-  /** Reserved for this one message; see `InvocationCounterPort`. */
+  /** Never used before with this key and title, and never again: whoever keeps counters stores them before they are taken. */
   readonly invocationCounter: number;
 }
 

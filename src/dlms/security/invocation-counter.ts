@@ -35,17 +35,3 @@ export function afterReceiving(guard: ReplayGuard, received: ReceivedCounter): R
   }
   return tagVerified === true ? { ...guard, [key]: invocationCounter } : guard;
 }
-
-/** The guard of an association in which a new dedicated key was agreed: its counter begins anew. */
-export function withNewDedicatedKey(guard: ReplayGuard): ReplayGuard {
-  return { ...guard, dedicated: null };
-}
-
-/**
- * Where counters for sending come from: kept outside of this room. Every message, retries and the GMAC of the HLS exchange
- * included, takes a counter of its own.
- */
-export interface InvocationCounterPort {
-  /** A counter that was never given for this key before and never will be again, whatever crashes: stored, then returned. */
-  reserve(keyId: string): Promise<number>;
-}
