@@ -50,6 +50,7 @@ export type AssociationEvent =
   | { readonly kind: 'unsolicited'; readonly apdu: Apdu };
 
 export interface AssociationStep {
-  readonly send: Uint8Array | null;
+  /** APDUs to send, in order. */
+  readonly send: readonly Uint8Array[];
   readonly event: AssociationEvent | null;
 }

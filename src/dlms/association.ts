@@ -2,7 +2,7 @@
  * The client's application association with a meter, sans I/O: takes what the application wants and the APDUs that
  * arrive, gives the APDUs to send and what happened (Green Book 9.3.4 COSEM-OPEN, 9.3.5 COSEM-RELEASE).
  *
- * The states stand in `association-states.ts`, what goes on within a service in `exchange/`.
+ * The states stand in `association-states.ts`, the services in `association-services.ts` and `exchange/`.
  *
  * One confirmed service at a time. Whatever arrives that the table has no place for ends nothing: an unsolicited APDU
  * is handed out, an answer to a request that was given up is ignored.
@@ -22,6 +22,7 @@ import {
   rlrqBytes,
 } from './association-open.ts';
 import { ApduSecurity, requireTitle } from './association-security.ts';
+import { FIRST_INVOKE_ID, ServiceDialogue, type ServiceStep } from './association-services.ts';
 import {
   type AssociationInput,
   type AssociationState,
@@ -29,15 +30,14 @@ import {
   TRANSITIONS,
 } from './association-states.ts';
 import { ActionExchange } from './exchange/action-exchange.ts';
-import type { ExchangeStep, ServiceExchange } from './exchange/exchange.ts';
+import type { ExchangeContext, ServiceExchange } from './exchange/exchange.ts';
 import { withReturnParametersFlag } from './quirks.ts';
 import type { HlsCredentials } from './security/hls.ts';
 import { securitySuite } from './security/suite.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
 import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
 import type { ConformanceBit } from './xdlms/conformance.ts';
-import { invokeIdAndPriority } from './xdlms/invoke-id.ts';
-import { endsAssociation, responseError } from './xdlms/response-error.ts';
+import { responseError } from './xdlms/response-error.ts';
 
 export interface AssociationOptions {
   readonly settings: MeterSettings;
@@ -50,12 +50,7 @@ export interface AssociationOptions {
   readonly systemTitle: Uint8Array;
 }
 
-const IGNORED: AssociationStep = { send: null, event: null };
-const UNSOLICITED: ReadonlySet<string> = new Set([
-  'data-notification',
-  'event-notification-request',
-  'informationReport',
-]);
+const IGNORED: AssociationStep = { send: [], event: null };
 const CHALLENGE_OCTETS = 16;
 /** Octets that ciphering adds to an APDU at most: tag, length, system title, security header, authentication tag. */
 const CIPHERING_OVERHEAD = 1 + 5 + 9 + 5 + 12;
@@ -67,10 +62,7 @@ export class AssociationClient {
   private agreed: AgreedContext | null = null;
   private security: ApduSecurity | null = null;
   private handshake: HlsHandshake | null = null;
-  private exchange: ServiceExchange<unknown> | null = null;
-  private invokeId = 0;
-  /** Invoke ids that came back as sent; two different ones show that this meter echoes them. */
-  private readonly echoed = new Set<number>();
+  private readonly services = new ServiceDialogue();
 
   /** Throws UNSUPPORTED or KEY_MISSING for an authentication level that cannot be. */
   constructor(options: AssociationOptions) {
@@ -145,23 +137,17 @@ export class AssociationClient {
     });
   }
 
-  /** The first APDU of a service. Throws SERVICE_NOT_GRANTED, PDU_TOO_SMALL; then nothing has happened. */
-  begin(exchange: ServiceExchange<unknown>): Uint8Array {
+  /** The first APDUs of a service. Throws SERVICE_NOT_GRANTED, PDU_TOO_SMALL; then nothing has happened. */
+  begin(exchange: ServiceExchange<unknown>): readonly Uint8Array[] {
     if (this.agreed === null) fail('SERVICE_NOT_GRANTED', 'no association stands');
-    const invokeId = (this.invokeId + 1) & 0x0f;
-    const apdu = this.firstApdu(exchange, invokeId);
-    this.move('request');
-    this.invokeId = invokeId;
-    this.exchange = exchange;
-    return this.protected(apdu);
+    const requesting = this.after('request');
+    const request = this.services.begin(exchange, this.limits());
+    this.current = requesting;
+    return this.outgoing(request);
   }
 
-  private firstApdu(exchange: ServiceExchange<unknown>, invokeId: number): Apdu {
-    return exchange.begin({
-      invokeIdAndPriority: invokeIdAndPriority(invokeId),
-      maxRequestPdu: this.maxRequestPdu,
-      require: (bit) => this.requireGranted(bit),
-    });
+  private limits(): Omit<ExchangeContext, 'invokeIdAndPriority'> {
+    return { maxRequestPdu: this.maxRequestPdu, require: (bit) => this.requireGranted(bit) };
   }
 
   /** The RLRQ. */
@@ -174,7 +160,7 @@ export class AssociationClient {
   lost(): void {
     this.move('lost');
     this.agreed = null;
-    this.exchange = null;
+    this.services.end();
   }
 
   /** One APDU from the meter. Malformed ones lose the association: nothing after them can be trusted. */
@@ -190,7 +176,7 @@ export class AssociationClient {
         case 'authenticating':
         case 'associated':
         case 'requesting':
-          return this.onService(this.opened(decodeApdu(withReturnParametersFlag(bytes))));
+          return this.onService(this.services.receive(this.opened(decodeApdu(withReturnParametersFlag(bytes)))));
       }
     } catch (thrown) {
       return this.loseTo(asBridgeError(thrown));
@@ -215,13 +201,14 @@ export class AssociationClient {
   }
 
   private proveOurselves(handshake: HlsHandshake, aare: Aare): AssociationStep {
+    let proof: ActionExchange;
     try {
-      this.exchange = handshake.prove(aare, this.options.takeCounter);
+      proof = handshake.prove(aare, this.options.takeCounter);
     } catch (thrown) {
       return this.refuse(asBridgeError(thrown));
     }
     this.move('challenged');
-    return { send: this.protected(this.firstApdu(this.exchange, this.invokeId)), event: null };
+    return { send: this.outgoing(this.services.begin(proof, this.limits(), FIRST_INVOKE_ID)), event: null };
   }
 
   private onProof(exchange: ActionExchange): AssociationStep {
@@ -236,9 +223,9 @@ export class AssociationClient {
   private accept(): AssociationStep {
     this.move('accepted');
     this.security?.established();
-    this.exchange = null;
+    this.services.end();
     return {
-      send: null,
+      send: [],
       event: { kind: 'associated', negotiated: this.agreed ?? fail('INTERNAL', 'nothing was agreed') },
     };
   }
@@ -246,73 +233,58 @@ export class AssociationClient {
   private refuse(error: BridgeError): AssociationStep {
     this.move('refused');
     this.agreed = null;
-    this.exchange = null;
-    return { send: null, event: { kind: 'refused', error } };
+    this.services.end();
+    return { send: [], event: { kind: 'refused', error } };
   }
 
   /** Whatever answers an RLRQ, the association is over: some meters answer with wrong lengths, some with an exception. */
   private onReleasing(): AssociationStep {
     this.move('released');
     this.agreed = null;
-    return { send: null, event: { kind: 'released' } };
+    return { send: [], event: { kind: 'released' } };
   }
 
-  private onService(apdu: Apdu): AssociationStep {
-    if (UNSOLICITED.has(apdu.apdu)) return { send: null, event: { kind: 'unsolicited', apdu } };
-    const { exchange } = this;
-    if (exchange === null) return IGNORED;
-    if (apdu.apdu !== exchange.answers) {
-      const error = responseError(apdu);
-      return endsAssociation(error, exchange.isList) ? this.loseTo(error) : this.failWith(error);
-    }
-    if ('invokeIdAndPriority' in apdu && this.isStale(apdu.invokeIdAndPriority.invokeId)) return IGNORED;
-    return this.onStep(exchange, exchange.receive(apdu));
-  }
-
-  private onStep(exchange: ServiceExchange<unknown>, step: ExchangeStep): AssociationStep {
+  private onService(step: ServiceStep): AssociationStep {
     switch (step.kind) {
+      case 'ignored':
+        return IGNORED;
+      case 'unsolicited':
+        return { send: [], event: step };
       case 'send':
-        return { send: this.protected(step.apdu), event: null };
+        return { send: this.outgoing(step.apdu), event: null };
       case 'failed':
         return this.failWith(step.error);
       case 'lost':
         return this.loseTo(step.error);
-      case 'done':
+      case 'done': {
+        const { exchange } = this.services;
         if (this.current === 'authenticating' && exchange instanceof ActionExchange) return this.onProof(exchange);
         this.move('answered');
-        this.exchange = null;
-        return { send: null, event: { kind: 'answered' } };
+        this.services.end();
+        return { send: [], event: { kind: 'answered' } };
+      }
     }
   }
 
-  private protected(apdu: Apdu): Uint8Array {
+  private outgoing(apdu: Apdu): readonly Uint8Array[] {
     const plain = encodeApdu(apdu);
-    return this.security === null ? plain : this.security.protect(plain);
+    return [this.security === null ? plain : this.security.protect(plain)];
   }
 
   private opened(apdu: Apdu): Apdu {
     return this.security === null ? apdu : this.security.open(apdu);
   }
 
-  /** An answer to an earlier request, from a meter that is known to echo invoke ids; others answer with whatever they like. */
-  private isStale(invokeId: number): boolean {
-    if (invokeId === this.invokeId) {
-      this.echoed.add(invokeId);
-      return false;
-    }
-    return this.echoed.size > 1;
-  }
-
   private failWith(error: BridgeError): AssociationStep {
     if (this.current === 'authenticating') return this.refuse(error);
     this.move('answered');
-    this.exchange = null;
-    return { send: null, event: { kind: 'failed', error } };
+    this.services.end();
+    return { send: [], event: { kind: 'failed', error } };
   }
 
   private loseTo(error: BridgeError): AssociationStep {
     this.lost();
-    return { send: null, event: { kind: 'lost', error } };
+    return { send: [], event: { kind: 'lost', error } };
   }
 
   private requireGranted(bit: ConformanceBit): void {
@@ -322,9 +294,14 @@ export class AssociationClient {
   }
 
   private move(input: AssociationInput): void {
-    this.current =
+    this.current = this.after(input);
+  }
+
+  private after(input: AssociationInput): AssociationState {
+    return (
       TRANSITIONS[this.current][input] ??
-      fail('INTERNAL', `association: ${input} while ${this.current}`, { layer: 'acse' });
+      fail('INTERNAL', `association: ${input} while ${this.current}`, { layer: 'acse' })
+    );
   }
 }
 

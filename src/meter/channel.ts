@@ -49,6 +49,10 @@ interface Operation {
 
 const EMPTY = new Uint8Array(0);
 
+function together(outputs: readonly LinkOutput[]): LinkOutput {
+  return { send: outputs.flatMap(({ send }) => send), events: outputs.flatMap(({ events }) => events) };
+}
+
 export class MeterChannel implements WireReceiver {
   readonly counts: ChannelCounts = { roundTrips: 0, bytesSent: 0, bytesReceived: 0 };
   /** While an APDU that carries a secret is under way the trace shows lengths only. */
@@ -67,9 +71,9 @@ export class MeterChannel implements WireReceiver {
     await this.run('connected', () => this.options.link.connect());
   }
 
-  /** Sends one APDU and resolves with the meter's answer. Throws as `connect` does, and LINK_LOST. */
-  exchange(apdu: Uint8Array): Promise<Uint8Array> {
-    return this.run('apdu', () => this.options.link.send(apdu));
+  /** Sends APDUs and resolves with the meter's answer. Throws as `connect` does, and LINK_LOST. */
+  exchange(apdus: readonly Uint8Array[]): Promise<Uint8Array> {
+    return this.run('apdu', () => together(apdus.map((apdu) => this.options.link.send(apdu))));
   }
 
   /** Waits for one more APDU without sending: what came last was not the answer. */

@@ -144,7 +144,7 @@ export class MeterSession {
     try {
       await channel.connect();
       channel.confidential = true;
-      const event = await this.converse(standing, () => association.open());
+      const event = await this.converse(standing, () => [association.open()]);
       channel.confidential = false;
       if (event.kind !== 'associated') throw errorOf(event);
       log.debug({ maxPdu: event.negotiated.serverMaxReceivePduSize }, 'association stands');
@@ -165,19 +165,19 @@ export class MeterSession {
   /** Sends what the association wants sent, and goes on until it says what came of it. */
   private async converse(
     { association, channel }: Standing,
-    begin: (association: AssociationClient) => Uint8Array,
+    begin: (association: AssociationClient) => readonly Uint8Array[],
   ): Promise<AssociationEvent> {
     const ciphered = usesCounters(this.options.settings);
     try {
       if (ciphered) await this.counters.ensure(COUNTERS_PER_STEP);
-      let send: Uint8Array | null = begin(association);
+      let send = begin(association);
       for (let passedOver = 0; passedOver <= MOST_PASSED_OVER; ) {
-        const answer: Uint8Array = send === null ? await channel.next() : await channel.exchange(send);
+        const answer = send.length === 0 ? await channel.next() : await channel.exchange(send);
         if (ciphered) await this.counters.ensure(COUNTERS_PER_STEP);
         const step = association.receive(answer);
         if (step.event !== null && step.event.kind !== 'unsolicited') return step.event;
         send = step.send;
-        if (send === null) passedOver += 1;
+        if (send.length === 0) passedOver += 1;
       }
     } finally {
       this.account(channel);
@@ -187,7 +187,7 @@ export class MeterSession {
 
   private async end(standing: Standing): Promise<void> {
     try {
-      await this.converse(standing, (association) => association.release());
+      await this.converse(standing, (association) => [association.release()]);
       await standing.channel.disconnect();
     } catch (error) {
       this.options.log.debug({ code: asBridgeError(error).code }, 'release was not answered');

@@ -40,7 +40,7 @@ let exchange = new GetExchange([]);
 
 function get(client: AssociationClient, attributes: readonly AttributeReference[]): Uint8Array {
   exchange = new GetExchange(attributes.map((attribute) => ({ ...attribute, accessSelection: null })));
-  return client.begin(exchange);
+  return onlyOne(client.begin(exchange));
 }
 
 function associated(aare = AARE): AssociationClient {
@@ -50,8 +50,13 @@ function associated(aare = AARE): AssociationClient {
   return client;
 }
 
+function onlyOne([apdu, ...more]: readonly Uint8Array[]): Uint8Array {
+  if (apdu === undefined || more.length > 0) throw new Error('not one APDU');
+  return apdu;
+}
+
 function outcome({ send, event }: AssociationStep): string {
-  if (send !== null) return `send ${toHex(send)}`;
+  if (send.length > 0) return `send ${toHex(onlyOne(send))}`;
   if (event === null) return 'ignored';
   return 'error' in event ? `${event.kind} ${event.error.code}` : event.kind;
 }

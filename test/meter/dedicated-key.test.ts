@@ -42,16 +42,16 @@ test.each([
     systemTitle: fromHex('444d4d0000000001'),
   });
   const sent: number[] = [];
-  const converse = (first: Uint8Array): string | undefined => {
-    for (let send: Uint8Array | null = first; send !== null; ) {
+  const converse = (first: readonly Uint8Array[]): string | undefined => {
+    for (let [send] = first; send !== undefined; ) {
       sent.push(send[0] ?? 0);
       const step = client.receive(meter.receive(send, 0).apdu ?? new Uint8Array());
       if (step.event !== null) return step.event.kind;
-      send = step.send;
+      [send] = step.send;
     }
     return undefined;
   };
-  expect(converse(client.open())).toBe('associated');
+  expect(converse([client.open()])).toBe('associated');
   expect(converse(client.begin(new GetExchange([ENERGY])))).toBe('answered');
   expect(sent).toEqual(expected);
 });
