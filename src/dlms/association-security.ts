@@ -3,7 +3,6 @@
  * rising (Green Book 9.2.4, 9.2.7). Pure but for its own state: counters and random octets come from outside.
  */
 import { BridgeError, fail } from '../core/errors.ts';
-import { withReturnParametersFlag } from './quirks.ts';
 import {
   decodeOpened,
   hasServiceCiphering,
@@ -96,8 +95,9 @@ export class ApduSecurity {
   /**
    * What is inside of a ciphered APDU. Throws DECRYPT_FAILED, REPLAYED, KEY_MISSING, and PROTECTION_MISSING for one that
    * is protected less than our policy: somebody may have stripped it. A message that fails changes nothing.
+   * @param read makes an APDU of what was inside.
    */
-  open(apdu: Apdu): Apdu {
+  open(apdu: Apdu, read?: (plain: Uint8Array) => Apdu): Apdu {
     if (!isGloDed(apdu)) {
       if (PLAIN_ALLOWED.has(apdu.apdu)) return apdu;
       throw missing(`${apdu.apdu} came without protection`);
@@ -107,7 +107,7 @@ export class ApduSecurity {
     if (!satisfiesPolicy(opened.securityControl, this.material.policy)) {
       throw missing(`the meter protects with security control ${opened.securityControl.raw} only`);
     }
-    return decodeOpened({ ...opened, plaintext: withReturnParametersFlag(opened.plaintext) });
+    return decodeOpened(opened, read);
   }
 
   private unprotect(apdu: Parameters<typeof unprotectApdu>[0]): OpenedApdu {

@@ -176,7 +176,7 @@ export class AssociationClient {
         case 'authenticating':
         case 'associated':
         case 'requesting':
-          return this.onService(this.services.receive(this.opened(decodeApdu(withReturnParametersFlag(bytes)))));
+          return this.onService(this.services.receive(this.opened(bytes)));
       }
     } catch (thrown) {
       return this.loseTo(asBridgeError(thrown));
@@ -271,8 +271,12 @@ export class AssociationClient {
     return [this.security === null ? plain : this.security.protect(plain)];
   }
 
-  private opened(apdu: Apdu): Apdu {
-    return this.security === null ? apdu : this.security.open(apdu);
+  private opened(bytes: Uint8Array): Apdu {
+    const read = (plain: Uint8Array): Apdu => {
+      const mended = withReturnParametersFlag(plain);
+      return this.services.exchange?.decode?.(mended) ?? decodeApdu(mended);
+    };
+    return this.security === null ? read(bytes) : this.security.open(decodeApdu(bytes), read);
   }
 
   private failWith(error: BridgeError): AssociationStep {

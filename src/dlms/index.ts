@@ -22,7 +22,7 @@ export {
 export { obisBytes, obisText, parseObis } from './axdr/obis.ts';
 export { CLASSES, className } from './cosem/classes.ts';
 export { type CosemValue, cosemValue } from './cosem/data-value.ts';
-export { type CosemObject, decodeObjectList } from './cosem/object-list.ts';
+export { type CosemObject, decodeObjectList, type ObjectList, parseObjectList } from './cosem/object-list.ts';
 export { parseScalerUnit, type ScalerUnit } from './cosem/scaler-unit.ts';
 export { unitSymbol } from './cosem/units.ts';
 export { decodeBatch } from './decode/batch.ts';

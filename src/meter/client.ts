@@ -1,7 +1,8 @@
 /** The typed client: reads any number of attributes in as few requests as PDU size and conformance allow. */
-import { asBridgeError, BridgeError } from '../core/errors.ts';
-import type { CosemObject } from '../dlms/cosem/object-list.ts';
-import { decodeObjectList } from '../dlms/cosem/object-list.ts';
+import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
+import { dataBytes } from '../dlms/axdr/data.ts';
+import { type ObjectList, parseObjectList } from '../dlms/cosem/object-list.ts';
+import { RawGetExchange } from '../dlms/exchange/raw-get-exchange.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import type { MeterSession } from './session.ts';
@@ -35,15 +36,17 @@ export async function readAttributes(
   return results.map((result, index) => (again.includes(index) ? retried[again.indexOf(index)]! : result));
 }
 
-/** The association's object list (attribute 2 of the current association, 0.0.40.0.0.255). */
-export async function readObjectList(session: MeterSession): Promise<readonly CosemObject[]> {
-  const [result] = await readAttributes(session, [{ classId: 15, instanceId: '0.0.40.0.0.255', attributeId: 2 }]);
-  if (result === undefined || !('data' in result)) {
-    throw result === undefined
-      ? new BridgeError('UNEXPECTED_RESPONSE', 'no object list')
-      : dataAccessError(result.dataAccessResult.code, 'the object list');
-  }
-  return decodeObjectList(result.data);
+const OBJECT_LIST: AttributeReference = { classId: 15, instanceId: '0.0.40.0.0.255', attributeId: 2 };
+
+/**
+ * The association's object list (attribute 2 of the current association, 0.0.40.0.0.255), with what was odd about it.
+ * Throws DATA_ACCESS_*, MALFORMED for what is no list at all, and what ends the session.
+ */
+export async function readObjectList(session: MeterSession): Promise<ObjectList> {
+  const [result] = await session.run(new RawGetExchange(OBJECT_LIST));
+  if (result === undefined) return fail('UNEXPECTED_RESPONSE', 'no object list');
+  if (!('data' in result)) throw dataAccessError(result.dataAccessResult.code, 'the object list');
+  return parseObjectList(result.data.type === 'octet-string' ? result.data.value : dataBytes(result.data));
 }
 
 async function readOnce(session: MeterSession, attributes: readonly AttributeReference[]): Promise<GetResult[]> {

@@ -160,7 +160,7 @@ export async function classesOf(
   const lacking = points.some(({ classId, obis }) => classId === null && !knowledge.classes?.has(obis));
   if (lacking && !knowledge.classesAreFresh) {
     try {
-      const objects = await readObjectList(session);
+      const { objects } = await readObjectList(session);
       knowledge.classes = new Map(objects.map(({ obis, classId }) => [obis, classId]));
       knowledge.classesAreFresh = true;
       learned.push(classesFact(knowledge.classes));

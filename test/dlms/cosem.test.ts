@@ -1,101 +1,14 @@
-/** COSEM: object lists, access rights, scalers, units, values for people. */
+/** COSEM: access rights, scalers, units, values for people. */
 import { describe, expect, test } from 'vitest';
-import { concat, fromHex } from '../../src/core/bytes.ts';
+import { fromHex } from '../../src/core/bytes.ts';
 import { type Decimal, decimalText } from '../../src/core/decimal.ts';
-import { type Data, dataBytes } from '../../src/dlms/axdr/data.ts';
+import type { Data } from '../../src/dlms/axdr/data.ts';
 import { parseDateTime } from '../../src/dlms/axdr/date-time.ts';
 import { attributeAccess, attributeMode, methodAccess, methodMode } from '../../src/dlms/cosem/access-rights.ts';
-import { attributeName, CLASSES, className, methodName } from '../../src/dlms/cosem/classes.ts';
 import { type CosemValue, cosemValue as cosemValueOf } from '../../src/dlms/cosem/data-value.ts';
-import {
-  type CosemObject,
-  decodeObjectList,
-  encodeObjectList,
-  parseObjectList,
-} from '../../src/dlms/cosem/object-list.ts';
 import { parseScalerUnit, scalerUnitData } from '../../src/dlms/cosem/scaler-unit.ts';
 import { unitSymbol } from '../../src/dlms/cosem/units.ts';
 import { codeOf } from '../support/error-code.ts';
-
-function association(version: number): CosemObject {
-  return {
-    classId: 15,
-    version,
-    obis: '0.0.40.0.0.255',
-    attributes: [{ id: 2, access: 'read-only' }],
-    methods: [{ id: 1, access: 'access' }],
-  };
-}
-const REGISTER: CosemObject = {
-  classId: 3,
-  version: 0,
-  obis: '1.0.1.8.0.255',
-  attributes: [
-    { id: 1, access: 'read-only' },
-    { id: 2, access: 'read-and-write' },
-    { id: 3, access: 'no-access' },
-  ],
-  methods: [{ id: 1, access: 'no-access' }],
-};
-const PROFILE: CosemObject = {
-  classId: 7,
-  version: 1,
-  obis: '1.0.99.1.0.255',
-  attributes: [{ id: 2, access: 'read-only', selectors: [1, 2] }],
-  methods: [],
-};
-const VENDOR: CosemObject = { classId: 9000, version: 3, obis: '0.128.96.0.0.255', attributes: [], methods: [] };
-
-describe('object list', () => {
-  test.each([0, 1, 2, 3])('of association version %i, as a server writes it', (version) => {
-    const objects = [association(version), REGISTER, PROFILE, VENDOR];
-    expect(decodeObjectList(encodeObjectList(objects, version))).toEqual(objects);
-    expect(parseObjectList(dataBytes(encodeObjectList(objects, version)))).toEqual(objects);
-  });
-
-  test('without an association in it, the version is given', () => {
-    const list = encodeObjectList([REGISTER], 3);
-    expect(decodeObjectList(list, 3)).toEqual([REGISTER]);
-  });
-
-  test('inactive objects are left out', () => {
-    const inactive = { ...VENDOR, obis: '0.0.127.0.0.0' };
-    expect(decodeObjectList(encodeObjectList([inactive, REGISTER], 1))).toEqual([REGISTER]);
-  });
-
-  test('a wrong count of entries does not matter', () => {
-    const entries = dataBytes(encodeObjectList([association(1), REGISTER], 1)).subarray(2);
-    for (const count of [0, 1, 3, 100]) {
-      expect(parseObjectList(concat([Uint8Array.of(1, count), entries]))).toEqual([association(1), REGISTER]);
-    }
-  });
-
-  test('an entry that the octets end within is left out', () => {
-    const bytes = dataBytes(encodeObjectList([association(1), REGISTER], 1));
-    expect(parseObjectList(bytes.subarray(0, bytes.length - 3))).toEqual([association(1)]);
-  });
-
-  test('entries with other than four members', () => {
-    const name: Data = { type: 'octet-string', value: fromHex('0100010800ff') };
-    const head: readonly Data[] = [{ type: 'long-unsigned', value: 3 }, { type: 'unsigned', value: 0 }, name];
-    const list: Data = {
-      type: 'array',
-      value: [
-        { type: 'structure', value: head },
-        { type: 'structure', value: head.slice(0, 2) },
-        { type: 'null-data' },
-      ],
-    };
-    expect(decodeObjectList(list)).toEqual([
-      { classId: 3, version: 0, obis: '1.0.1.8.0.255', attributes: [], methods: [] },
-    ]);
-  });
-
-  test('something else than an array', () => {
-    expect(decodeObjectList({ type: 'null-data' })).toEqual([]);
-    expect(codeOf(() => parseObjectList(fromHex('1101')))).toBe('MALFORMED');
-  });
-});
 
 describe('access rights', () => {
   test('are enumerated up to version 2', () => {
@@ -135,28 +48,6 @@ test('units', () => {
   expect([27, 29, 30, 33, 35].map(unitSymbol)).toEqual(['W', 'var', 'Wh', 'A', 'V']);
   expect(unitSymbol(255)).toBeNull();
   expect(unitSymbol(200)).toBe('unit-200');
-});
-
-describe('classes', () => {
-  test('names', () => {
-    expect(attributeName(3, 3)).toBe('scaler_unit');
-    expect(attributeName(7, 8)).toBe('profile_entries');
-    expect(attributeName(8, 9)).toBe('clock_base');
-    expect(methodName(70, 2)).toBe('remote_reconnect');
-    expect(methodName(12, 1)).toBeNull();
-    expect(attributeName(9000, 1)).toBe('logical_name');
-    expect(attributeName(9000, 2)).toBeNull();
-    expect(className(9000)).toBe('class 9000');
-  });
-
-  test('each stands once and its names are distinct', () => {
-    expect(new Set(CLASSES.map(({ id }) => id)).size).toBe(CLASSES.length);
-    for (const { attributes, methods } of CLASSES) {
-      expect(new Set(attributes).size).toBe(attributes.length);
-      const named = methods.filter((name) => name !== null);
-      expect(new Set(named).size).toBe(named.length);
-    }
-  });
 });
 
 describe('values', () => {

@@ -101,7 +101,7 @@ describe.each(['wrapper', 'hdlc'] as const)('%s', (framing) => {
     const settings = { authentication: 'gmac' as const, security: 'both' as const, dedicatedKey: true, maxPdu: 200 };
     const outcome = await converse(
       { framing, settings, secrets: KEYS, meter },
-      async (session) => (await readObjectList(session)).length,
+      async (session) => (await readObjectList(session)).objects.length,
     );
     expect(outcome).toBeGreaterThan(20);
   });

@@ -1,7 +1,7 @@
 /** `scan METER`: the association's object list. The JSON is a contract, see CLI.md. */
 import type { Command } from 'commander';
 import { attributeName, className, methodName } from '../../dlms/cosem/classes.ts';
-import type { CosemObject } from '../../dlms/cosem/object-list.ts';
+import type { CosemObject, ObjectList } from '../../dlms/cosem/object-list.ts';
 import { readObjectList } from '../../meter/client.ts';
 import { type Context, verb } from '../context.ts';
 import { addMeterFlags } from '../meter-flags.ts';
@@ -16,9 +16,11 @@ export function registerScan(program: Command): void {
 
 async function scan(context: Context, command: Command): Promise<undefined> {
   const [name = ''] = command.args;
-  const list = await withMeter(context, namedMeter(context, name, command.opts()), readObjectList);
-  const objects = list.map(described);
-  context.print({ objects }, () =>
+  const list: ObjectList = await withMeter(context, namedMeter(context, name, command.opts()), readObjectList);
+  const objects = list.objects.map(described);
+  const warnings = list.warnings.map((warning) => ({ ...warning }));
+  for (const { code, message } of warnings) context.log.warn({ oddity: code }, `object list: ${message}`);
+  context.print({ objects, warnings }, () =>
     table(
       ['OBIS', 'CLASS', 'V', 'NAME', 'READABLE ATTRIBUTES'],
       objects.map((object) => [
@@ -41,8 +43,8 @@ function described({ classId, version, obis, attributes, methods }: CosemObject)
     classId,
     version,
     obis,
-    name: className(classId),
-    attributes: attributes.map(({ id, access }) => ({ id, name: attributeName(classId, id), access })),
-    methods: methods.map(({ id, access }) => ({ id, name: methodName(classId, id), access })),
+    name: className(classId, version),
+    attributes: attributes.map(({ id, access }) => ({ id, name: attributeName(classId, id, version), access })),
+    methods: methods.map(({ id, access }) => ({ id, name: methodName(classId, id, version), access })),
   };
 }

@@ -1,7 +1,7 @@
 /**
  * object_list of an association LN (Blue Book 4.4.4.2.2, class 15 attribute 2): which objects it shows, and what may be
  * done with them. Meters are not exact about it, so reading is tolerant: entries that are no objects and inactive objects
- * (0.0.127.0.0.0) are left out, missing access rights are empty, a wrong count of entries does not matter.
+ * (0.0.127.0.0.0) are left out, missing access rights are empty, wrong counts do not matter; what was odd is told.
  */
 import { ByteReader } from '../../core/bytes.ts';
 import { BridgeError } from '../../core/errors.ts';
@@ -10,6 +10,7 @@ import { decodeLength } from '../axdr/length.ts';
 import { obisBytes, obisText } from '../axdr/obis.ts';
 import { NULL_DATA, TAGS } from '../axdr/scalar.ts';
 import { attributeAccess, attributeMode, methodAccess, methodMode } from './access-rights.ts';
+import { isKnownClass } from './classes.ts';
 
 export interface AttributeAccess {
   readonly id: number;
@@ -41,41 +42,124 @@ const DEFAULT_VERSION = 1;
 
 /** Reads an object list. How access rights are written depends on the association's version; by default it is looked up in the list. */
 export function decodeObjectList(data: Data, associationVersion?: number): readonly CosemObject[] {
-  return objectsIn(
-    'value' in data && Array.isArray(data.value) ? (data.value as readonly Data[]) : [],
-    associationVersion,
-  );
+  const entries = 'value' in data && Array.isArray(data.value) ? (data.value as readonly Data[]) : [];
+  return objectsIn(entries, associationVersion).objects;
+}
+
+/** What was odd about a list that was understood all the same. */
+export interface ObjectListWarning {
+  readonly code: 'count' | 'cut-off' | 'no-object' | 'inactive' | 'access-rights' | 'unknown-class';
+  readonly message: string;
+}
+
+export interface ObjectList {
+  readonly objects: readonly CosemObject[];
+  readonly warnings: readonly ObjectListWarning[];
 }
 
 /**
- * Reads an object list from its octets, whatever count its array announces: some meters count objects that they do not
- * show. An entry that the octets end within is left out.
+ * Reads an object list from its octets, whatever the counts in it say: of the list, where meters count objects that they
+ * do not show, and inside of an entry, which then ends where the next one begins. Throws MALFORMED for what is no array,
+ * and what the first entry is refused with when there is no other.
  */
-export function parseObjectList(octets: Uint8Array, associationVersion?: number): readonly CosemObject[] {
+export function parseObjectList(octets: Uint8Array, associationVersion?: number): ObjectList {
   const reader = new ByteReader(octets, 'cosem');
   if (reader.u8('object list') !== TAGS.array) reader.fail('MALFORMED', 'an object list is an array');
-  decodeLength(reader);
+  const announced = decodeLength(reader);
   const entries: Data[] = [];
-  try {
-    while (reader.remaining > 0) entries.push(decodeData(reader));
-  } catch (error) {
-    if (!(error instanceof BridgeError) || error.code !== 'TRUNCATED') throw error;
+  const warnings: ObjectListWarning[] = [];
+  while (reader.remaining > 0) {
+    const start = reader.offset;
+    const next = nextHeader(octets, start + 1);
+    try {
+      entries.push(entryAt(reader, next));
+    } catch (error) {
+      if (!(error instanceof BridgeError) || (entries.length === 0 && next === null)) throw error;
+      warnings.push({ code: 'cut-off', message: `entry ${entries.length + 1} at octet ${start}: ${error.message}` });
+      if (next === null) break;
+      reader.offset = next;
+    }
   }
-  return objectsIn(entries, associationVersion);
+  if (entries.length !== announced) {
+    const message = `the list announces ${announced} entries and holds ${entries.length}`;
+    warnings.unshift({ code: 'count', message });
+  }
+  const found = objectsIn(entries, associationVersion);
+  return { objects: found.objects, warnings: [...warnings, ...found.warnings] };
 }
 
-function objectsIn(entries: readonly Data[], associationVersion?: number): readonly CosemObject[] {
+/** One entry; it may not reach into the next one, whose beginning is known. */
+function entryAt(reader: ByteReader, next: number | null): Data {
+  const entry = decodeData(reader);
+  if (next !== null && reader.offset > next) reader.fail('MALFORMED', 'its counts reach into the next entry');
+  return entry;
+}
+
+/** structure of 4, long-unsigned, unsigned, octet-string of 6: how an entry begins. -1 stands for any octet. */
+const HEADER = [TAGS.structure, 4, TAGS['long-unsigned'], -1, -1, TAGS.unsigned, -1, TAGS['octet-string'], 6];
+
+function nextHeader(octets: Uint8Array, from: number): number | null {
+  for (let at = octets.indexOf(TAGS.structure, from); at >= 0; at = octets.indexOf(TAGS.structure, at + 1)) {
+    if (HEADER.every((octet, index) => octet < 0 || octets[at + index] === octet)) return at;
+  }
+  return null;
+}
+
+function objectsIn(entries: readonly Data[], associationVersion?: number): ObjectList {
   const headers = entries.flatMap((entry) => objectHeader(entry) ?? []);
-  const version = associationVersion ?? versionIn(headers);
-  return headers
-    .filter(({ obis }) => obis !== INACTIVE)
-    .map(({ classId, version: ofObject, obis, rights }) => ({
+  const active = headers.filter(({ obis }) => obis !== INACTIVE);
+  const told = associationVersion ?? versionIn(headers);
+  const version = versionOfRights(active, told);
+  return {
+    objects: active.map(({ classId, version: ofObject, obis, rights }) => ({
       classId,
       version: ofObject,
       obis,
       attributes: itemsOf(rights, 0).flatMap((item) => attributeItem(item, version) ?? []),
       methods: itemsOf(rights, 1).flatMap((item) => methodItem(item, version) ?? []),
-    }));
+    })),
+    warnings: [
+      ...counted('no-object', entries.length - headers.length, 'entries are no objects and are left out'),
+      ...counted('inactive', headers.length - active.length, `entries are inactive (${INACTIVE}) and are left out`),
+      ...(version === told ? [] : [rightsWarning(told, version)]),
+      ...unknownClasses(active),
+    ],
+  };
+}
+
+function counted(code: ObjectListWarning['code'], count: number, what: string): readonly ObjectListWarning[] {
+  return count === 0 ? [] : [{ code, message: `${count} ${what}` }];
+}
+
+function unknownClasses(headers: readonly Header[]): readonly ObjectListWarning[] {
+  const unknown = [...new Set(headers.map(({ classId }) => classId))].filter((id) => !isKnownClass(id));
+  if (unknown.length === 0) return [];
+  return [{ code: 'unknown-class', message: `classes without names for their attributes: ${unknown.join(', ')}` }];
+}
+
+const FIRST_WITH_BITS = 3;
+/** authenticated-read-only as an enumeration; as bits an authenticated request for nothing. */
+const ENUMERATED_ONLY = 4;
+const LAST_ENUMERATED = 6;
+
+/**
+ * The version whose way of writing access rights the list really follows: modes beyond the enumeration are bits, whatever
+ * the association calls itself, and a list with modes that as bits allow nothing is enumerated.
+ */
+function versionOfRights(headers: readonly Header[], told: number): number {
+  const modes = headers.flatMap(({ rights }) => itemsOf(rights, 0).flatMap((item) => modeOf(item) ?? []));
+  const beyond = modes.some((mode) => mode > LAST_ENUMERATED);
+  if (told < FIRST_WITH_BITS) return beyond ? FIRST_WITH_BITS : told;
+  return !beyond && modes.includes(ENUMERATED_ONLY) ? DEFAULT_VERSION : told;
+}
+
+function rightsWarning(told: number, version: number): ObjectListWarning {
+  const [are, should] = version >= FIRST_WITH_BITS ? ['bits', 'enumerated'] : ['enumerated', 'bits'];
+  return { code: 'access-rights', message: `access rights are ${are}; in version ${told} they should be ${should}` };
+}
+
+function modeOf(item: Data): number | null {
+  return item.type === 'structure' ? numberOf(item.value[1]) : null;
 }
 
 interface Header {

@@ -32,6 +32,11 @@ export interface ServiceExchange<Result> {
   readonly isList: boolean;
   /** The first request. Throws SERVICE_NOT_GRANTED, PDU_TOO_SMALL; then nothing has happened. */
   begin(context: ExchangeContext): Apdu;
+  /**
+   * Reads an answer itself, for values that the codec would refuse; null leaves it to the codec. Gets what is inside of
+   * any ciphering.
+   */
+  decode?(plain: Uint8Array): Apdu | null;
   /** An answer, one of `answers`. */
   receive(apdu: Apdu): ExchangeStep;
   /** Once it is done. */

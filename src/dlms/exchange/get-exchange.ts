@@ -2,7 +2,7 @@
 import { ByteReader } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { listOf } from '../axdr/codec.ts';
-import { parseData } from '../axdr/data.ts';
+import { type Data, parseData } from '../axdr/data.ts';
 import { type Apdu, encodeApdu } from '../xdlms/apdu.ts';
 import { dataAccessError } from '../xdlms/data-access-result.ts';
 import { getResult } from '../xdlms/elements.ts';
@@ -17,10 +17,13 @@ export class GetExchange implements ServiceExchange<readonly GetResult[]> {
   private readonly attributes: readonly AttributeSelection[];
   private readonly blocks = new BlockJoiner();
   private readonly slot = new ResultSlot<readonly GetResult[]>();
+  private readonly parse: (octets: Uint8Array) => Data;
   private invokeIdAndPriority: InvokeIdAndPriority | null = null;
 
-  constructor(attributes: readonly AttributeSelection[]) {
+  /** @param parse what the joined blocks of a single value come to. */
+  constructor(attributes: readonly AttributeSelection[], parse = parseData) {
     this.attributes = attributes;
+    this.parse = parse;
   }
 
   get isList(): boolean {
@@ -87,7 +90,7 @@ export class GetExchange implements ServiceExchange<readonly GetResult[]> {
     if (!this.blocks.add(block)) return lostTo(`block ${blockNumber} where ${this.blocks.awaited} was awaited`);
     if (lastBlock) {
       const whole = this.blocks.joined();
-      return this.isList ? this.onResults(joinedResults(whole)) : this.slot.set([{ data: parseData(whole) }]);
+      return this.isList ? this.onResults(joinedResults(whole)) : this.slot.set([{ data: this.parse(whole) }]);
     }
     const invokeIdAndPriority =
       this.invokeIdAndPriority ?? fail('INTERNAL', 'a block before the request', { layer: 'xdlms' });

@@ -139,9 +139,12 @@ function announces(apdu: GloDedApdu, [tag = 0]: Uint8Array): boolean {
  * The APDU in what was opened. Octets that are none, without a verified tag, show that the key is wrong, not the meter:
  * DECRYPT_FAILED. Else throws what `decodeApdu` does.
  */
-export function decodeOpened({ plaintext, tagVerified }: OpenedContent): Apdu {
+export function decodeOpened(
+  { plaintext, tagVerified }: OpenedContent,
+  read: (plain: Uint8Array) => Apdu = decodeApdu,
+): Apdu {
   try {
-    return decodeApdu(plaintext);
+    return read(plaintext);
   } catch (error) {
     throw tagVerified === true || !(error instanceof BridgeError) ? error : wrongKey(error);
   }

@@ -148,6 +148,11 @@ export const FAULTS = {
     parameter: null,
     make: () => ({ hears: (request) => shiftRequested(request, 1), says: (answer) => shiftAnswered(answer, -1) }),
   },
+  'object-count': {
+    description: 'announces another number of objects than its object list has',
+    parameter: { meaning: 'objects too many, 0 to 100', default: 3 },
+    make: ({ parameter }) => ({ says: (answer) => withObjectsAnnounced(answer, parameter) }),
+  },
   'no-invoke-echo': {
     description: 'answers every request with invoke-id 0',
     parameter: null,
@@ -252,6 +257,21 @@ function shiftAnswered(answer: Uint8Array, by: number): Uint8Array {
   if (apdu.apdu !== 'get-response' || apdu.type !== 'with-datablock') return answer;
   return encodeApdu({ ...apdu, blockNumber: (apdu.blockNumber + by) >>> 0 });
 }
+
+/** Class 15 or 1 in an entry of an object list: structure of 4, long-unsigned. */
+const FIRST_OBJECT = [0x02, 0x04, 0x12, 0x00];
+
+/** Changes the count before the first object, where there is one. Before the others an object without methods may end, `01 00`. */
+function withObjectsAnnounced(answer: Uint8Array, more: number): Uint8Array {
+  if (answer[0] !== GET_RESPONSE) return answer;
+  const first = answer.findIndex((_, at) => FIRST_OBJECT.every((octet, index) => answer[at + index] === octet));
+  if (first < 2 || answer[first - 2] !== ARRAY || answer[first - 1] === 0) return answer;
+  const copy = answer.slice();
+  copy[first - 1]! += more;
+  return copy;
+}
+
+const ARRAY = 0x01;
 
 function withoutInvokeId(answer: Uint8Array): Uint8Array {
   if (answer[0] !== GET_RESPONSE) return answer;
