@@ -5,14 +5,14 @@ import { physicalFromSerialNumber } from '../dlms/hdlc/address.ts';
 import { SECURITY_POLICIES, type SuiteId } from '../dlms/security/suite.ts';
 import {
   AUTHENTICATION_LEVELS,
-  type AuthenticationLevel,
   DEFAULT_METER_SETTINGS,
   type MeterSecrets,
   type MeterSettings,
 } from '../dlms/settings.ts';
-import { parseChoice, parseKey, parseSecret, parseSystemTitle, parseWhole } from './values.ts';
+import { addSecretFlags, requireSecrets, type SecretFlags, secretsFromFlags } from './secret-flags.ts';
+import { parseChoice, parseSystemTitle, parseWhole } from './values.ts';
 
-export interface MeterFlags {
+export interface MeterFlags extends SecretFlags {
   readonly client: string;
   readonly server: string;
   readonly physical?: string;
@@ -20,13 +20,10 @@ export interface MeterFlags {
   readonly serialNumber?: string;
   readonly referencing: string;
   readonly auth: string;
-  readonly secret?: string;
   readonly suite: string;
   readonly security: string;
   readonly systemTitle?: string;
   readonly serverSystemTitle?: string;
-  readonly blockCipherKey?: string;
-  readonly authenticationKey?: string;
   readonly dedicatedKey?: boolean;
   readonly timeout: string;
   readonly maxPdu: string;
@@ -37,7 +34,7 @@ export interface MeterFlags {
 export function addMeterFlags(command: Command): Command {
   const { client, server, referencing, authentication, security, suite, timeoutMs, maxPdu, window, infoLength } =
     DEFAULT_METER_SETTINGS;
-  return command
+  const described = command
     .option('--client <n>', 'client SAP', String(client))
     .option('--server <n>', 'server logical device', String(server))
     .option('--physical <n>', 'HDLC lower (physical) address')
@@ -45,18 +42,16 @@ export function addMeterFlags(command: Command): Command {
     .option('--serial-number <n>', 'take the physical address from the serial number (SN % 10000 + 1000)')
     .option('--referencing <kind>', 'ln or sn', referencing)
     .option('--auth <level>', AUTHENTICATION_LEVELS.join(' | '), authentication)
-    .option('--secret <secret>', 'password or HLS secret: TEXT, hex:.., file:PATH or env:NAME')
     .option('--suite <n>', 'security suite: 0, 1 or 2', String(suite))
     .option('--security <policy>', `protection of every message: ${SECURITY_POLICIES.join(' | ')}`, security)
     .option('--system-title <hex>', 'our system title; without it one of this installation')
     .option('--server-system-title <hex>', "the meter's system title, where it does not tell it")
-    .option('--block-cipher-key <key>', 'global encryption key: hex, file:PATH or env:NAME')
-    .option('--authentication-key <key>', 'authentication key: hex, file:PATH or env:NAME')
     .option('--dedicated-key', 'propose a key for each association')
     .option('--timeout <ms>', 'response time-out', String(timeoutMs))
     .option('--max-pdu <octets>', 'largest APDU we take', String(maxPdu))
     .option('--window <n>', 'HDLC window, 1 to 7', String(window))
     .option('--info-length <octets>', 'HDLC information field, 32 to 2030', String(infoLength));
+  return addSecretFlags(described);
 }
 
 /** Settings and secrets from the flags. Throws USAGE, SECRET_UNREADABLE, INVALID_VALUE, UNSUPPORTED. */
@@ -67,7 +62,7 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     physical: physicalAddress(flags),
     addressSize: flags.addressSize === undefined ? null : addressSize(flags.addressSize),
     referencing: referencingOf(flags.referencing),
-    authentication: authenticationOf(flags.auth),
+    authentication: parseChoice('--auth', flags.auth, AUTHENTICATION_LEVELS),
     security: parseChoice('--security', flags.security, SECURITY_POLICIES),
     suite: Number(parseChoice('--suite', flags.suite, ['0', '1', '2'])) as SuiteId,
     systemTitle: optional(flags.systemTitle, (text) => parseSystemTitle('--system-title', text)),
@@ -78,11 +73,7 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     window: parseWhole('--window', flags.window, 1, 7),
     infoLength: parseWhole('--info-length', flags.infoLength, 32, 2030),
   };
-  const secrets: MeterSecrets = {
-    secret: optional(flags.secret, parseSecret),
-    blockCipherKey: optional(flags.blockCipherKey, (text) => parseKey('--block-cipher-key', text)),
-    authenticationKey: optional(flags.authenticationKey, (text) => parseKey('--authentication-key', text)),
-  };
+  const secrets = secretsFromFlags(flags);
   requireSecrets(settings, secrets);
   return { settings, secrets };
 }
@@ -98,29 +89,6 @@ function addressSize(text: string): 1 | 2 | 4 {
 function referencingOf(text: string): 'ln' {
   if (parseChoice('--referencing', text, ['ln', 'sn']) === 'ln') return 'ln';
   return fail('UNSUPPORTED', 'short name referencing is not implemented yet', { layer: 'cli', hint: 'ln is' });
-}
-
-function authenticationOf(text: string): AuthenticationLevel {
-  const level = parseChoice('--auth', text, AUTHENTICATION_LEVELS);
-  if (level === 'ecdsa')
-    fail('UNSUPPORTED', '--auth ecdsa is not implemented yet', { layer: 'cli', hint: 'the other levels are' });
-  return level;
-}
-
-/** What a level or policy needs and was not given is a mistake on the command line, not one of the meter. */
-function requireSecrets({ authentication, security }: MeterSettings, secrets: MeterSecrets): void {
-  if (['low', 'high', 'md5', 'sha1', 'sha256'].includes(authentication) && secrets.secret === null) {
-    fail('USAGE', `--auth ${authentication} needs --secret`, { hint: 'give it as --secret env:NAME or file:PATH' });
-  }
-  if (security === 'none' && authentication !== 'gmac') return;
-  if (secrets.blockCipherKey === null) {
-    fail('USAGE', 'ciphering and --auth gmac need --block-cipher-key', { hint: 'give it as env:NAME or file:PATH' });
-  }
-  if (secrets.authenticationKey === null && (security !== 'encrypted' || authentication === 'gmac')) {
-    fail('USAGE', 'authenticated messages and --auth gmac need --authentication-key', {
-      hint: 'give it as env:NAME or file:PATH',
-    });
-  }
 }
 
 function physicalAddress({ physical, serialNumber }: MeterFlags): number | null {

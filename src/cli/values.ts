@@ -17,6 +17,11 @@ export function parseSecret(text: string): Uint8Array {
   return new TextEncoder().encode(parseSecretText(text));
 }
 
+/** A secret that may be binary: a file as it is, anything else as text. Throws SECRET_UNREADABLE. */
+export function parseSecretOctets(text: string): Uint8Array {
+  return text.startsWith('file:') ? readSecretFile(text.slice(5)) : Buffer.from(parseSecretText(text));
+}
+
 /** A key of 16 or 32 octets in hex, perhaps behind `hex:`, `file:` or `env:`. Throws SECRET_UNREADABLE, INVALID_VALUE. */
 export function parseKey(flag: string, text: string): Uint8Array {
   const digits = parseSecretText(text).trim().replace(/^hex:/, '');
@@ -42,14 +47,19 @@ export function parseSecretText(text: string): string {
     const name = text.slice(4);
     return process.env[name] ?? fail('SECRET_UNREADABLE', `the environment variable ${name} is not set`);
   }
-  if (text.startsWith('file:')) {
-    try {
-      return readFileSync(text.slice(5), 'utf8').replace(/\r?\n$/, '');
-    } catch (cause) {
-      throw new BridgeError('SECRET_UNREADABLE', `${text.slice(5)} cannot be read`, { cause });
-    }
-  }
+  if (text.startsWith('file:'))
+    return readSecretFile(text.slice(5))
+      .toString('utf8')
+      .replace(/\r?\n$/, '');
   return text;
+}
+
+function readSecretFile(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new BridgeError('SECRET_UNREADABLE', `${path} cannot be read`, { cause });
+  }
 }
 
 /** `[CLASS:]OBIS[:ATTRIBUTE]`; the OBIS code may itself be written with a colon (`1-0:1.8.0`). Throws INVALID_POINT. */

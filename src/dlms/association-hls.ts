@@ -1,8 +1,11 @@
 /** The HLS exchange of an association, passes 3 and 4 (Green Book 9.2.7.4): each side proves its secret by the other's challenge. */
-import { BridgeError } from '../core/errors.ts';
+import { BridgeError, fail } from '../core/errors.ts';
 import type { Aare } from './acse/types.ts';
 import { ActionExchange } from './exchange/action-exchange.ts';
 import { type HlsCredentials, type HlsExchange, hlsAnswer, verifyHlsAnswer } from './security/hls.ts';
+import { agreementOf } from './security/key-agreement.ts';
+import { certifiedKey } from './security/key-material.ts';
+import { securitySuite } from './security/suite.ts';
 
 /** reply_to_HLS_authentication of the current association (Blue Book 4.4.4). */
 const REPLY_TO_HLS = { classId: 15, instanceId: '0.0.40.0.0.255', methodId: 1 } as const;
@@ -16,19 +19,27 @@ export interface HlsBeginning {
   readonly clientTitle: Uint8Array;
   /** From configuration; one in the AARE goes before it. */
   readonly serverTitle: Uint8Array | null;
+  /** Whose certificates are believed, for ECDSA with a meter whose key is not configured. */
+  readonly authority: Uint8Array | null;
 }
 
 export class HlsHandshake {
-  private readonly credentials: HlsCredentials;
+  private readonly authority: Uint8Array | null;
+  private credentials: HlsCredentials;
   private exchange: HlsExchange;
 
-  constructor({ credentials, challenge, clientTitle, serverTitle }: HlsBeginning) {
+  constructor({ credentials, challenge, clientTitle, serverTitle, authority }: HlsBeginning) {
     this.credentials = credentials;
+    this.authority = authority;
     this.exchange = { ctos: challenge, clientTitle, stoc: EMPTY, serverTitle: serverTitle ?? EMPTY };
   }
 
-  /** Pass 3: f(StoC), to be carried by an ACTION. Throws AUTHENTICATION_FAILED when the meter sent no usable challenge. */
-  prove({ respondingAuthenticationValue, respondingAPTitle }: Aare, takeCounter: () => number): ActionExchange {
+  /**
+   * Pass 3: f(StoC), to be carried by an ACTION. Throws AUTHENTICATION_FAILED when the meter sent no usable challenge, or a
+   * certificate that is not believed; KEY_MISSING when nothing tells the key that it signs with.
+   */
+  prove(aare: Aare, takeCounter: () => number): ActionExchange {
+    const { respondingAuthenticationValue, respondingAPTitle } = aare;
     const stoc = respondingAuthenticationValue?.hex;
     if (stoc === undefined) throw failed('the meter sent no challenge');
     this.exchange = {
@@ -36,9 +47,26 @@ export class HlsHandshake {
       stoc: stoc.slice(),
       serverTitle: respondingAPTitle?.slice() ?? this.exchange.serverTitle,
     };
+    this.learnKey(aare);
     const counter = this.credentials.mechanism === 'gmac' ? takeCounter() : null;
     const value = hlsAnswer('client', this.exchange, this.credentials, counter);
     return new ActionExchange([{ method: REPLY_TO_HLS, parameters: { type: 'octet-string', value } }]);
+  }
+
+  /** A configured key goes before one in a certificate. */
+  private learnKey({ respondingAEQualifier: certificate }: Aare): void {
+    const { credentials, authority, exchange } = this;
+    if (credentials.mechanism !== 'ecdsa' || credentials.peerPublicKey !== null) return;
+    if (certificate === undefined || authority === null) {
+      fail('KEY_MISSING', 'neither configuration nor a certificate tells the key that the meter signs with');
+    }
+    const { curve, key } = certifiedKey(certificate, authority, exchange.serverTitle);
+    if (curve !== agreementOf(securitySuite(credentials.suite)).curve) {
+      throw failed(
+        `the certificate of the meter holds a key of ${curve}, which is not that of suite ${credentials.suite}`,
+      );
+    }
+    this.credentials = { ...credentials, peerPublicKey: key };
   }
 
   /** Pass 4: only a meter that has our secret can give f(CtoS). Throws AUTHENTICATION_FAILED. */

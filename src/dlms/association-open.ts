@@ -59,6 +59,7 @@ export function aarqBytes({ settings, secrets, security, clientTitle, challenge,
       userInformation: security === null ? plain : decodeApdu(security.protectInitiate(encodeApdu(plain))),
       ciphered: security !== null,
       ...(clientTitle !== null && { systemTitle: clientTitle }),
+      ...(secrets.certificate !== null && { certificate: secrets.certificate }),
     }),
   );
 }
@@ -90,7 +91,7 @@ function openedContents({ userInformation }: Aare, security: ApduSecurity | null
   return contents === null || security === null ? contents : security.open(contents);
 }
 
-/** What proves us in the HLS exchange. Throws UNSUPPORTED for ECDSA, whose keys cannot be configured yet; KEY_MISSING. */
+/** What proves us in the HLS exchange. Throws KEY_MISSING. */
 export function hlsCredentialsOf({ authentication, suite }: MeterSettings, secrets: MeterSecrets): HlsCredentials {
   const secret = (): Uint8Array =>
     secrets.secret ?? fail('KEY_MISSING', `authentication level ${authentication} needs a secret`, { layer: 'acse' });
@@ -108,8 +109,17 @@ export function hlsCredentialsOf({ authentication, suite }: MeterSettings, secre
         encryptionKey: secrets.blockCipherKey,
         authenticationKey: secrets.authenticationKey,
       };
+    case 'ecdsa':
+      return {
+        mechanism: 'ecdsa',
+        suite,
+        privateKey:
+          secrets.signingKey ??
+          fail('KEY_MISSING', 'authentication level ecdsa needs a signing key', { layer: 'acse' }),
+        peerPublicKey: secrets.serverSigningKey,
+      };
     default:
-      return fail('UNSUPPORTED', `authentication level ${authentication} is not implemented yet`, { layer: 'acse' });
+      return fail('INTERNAL', `authentication level ${authentication} has no exchange`, { layer: 'acse' });
   }
 }
 

@@ -51,7 +51,7 @@ export interface AssociationOptions {
 }
 
 const IGNORED: AssociationStep = { send: [], event: null };
-const CHALLENGE_OCTETS = 16;
+const CHALLENGE_OCTETS = { ecdsa: 32, others: 16 } as const;
 /** Octets that ciphering adds to an APDU at most: tag, length, system title, security header, authentication tag. */
 const CIPHERING_OVERHEAD = 1 + 5 + 9 + 5 + 12;
 
@@ -92,7 +92,10 @@ export class AssociationClient {
     const ciphered = settings.security !== 'none';
     const dedicatedKey = ciphered && settings.dedicatedKey ? random(securitySuite(settings.suite).keyOctets) : null;
     this.security = ciphered ? this.newSecurity(dedicatedKey) : null;
-    const challenge = this.credentials === null ? null : random(CHALLENGE_OCTETS);
+    const challenge =
+      this.credentials === null
+        ? null
+        : random(CHALLENGE_OCTETS[this.credentials.mechanism === 'ecdsa' ? 'ecdsa' : 'others']);
     const clientTitle = ciphered || this.credentials !== null ? this.clientTitle() : null;
     const bytes = aarqBytes({ settings, secrets, security: this.security, clientTitle, challenge, dedicatedKey });
     this.handshake = this.newHandshake(challenge);
@@ -108,6 +111,7 @@ export class AssociationClient {
       challenge,
       clientTitle: this.clientTitle(),
       serverTitle: this.serverTitle(),
+      authority: this.options.secrets.serverAuthority,
     });
   }
 

@@ -61,6 +61,30 @@ export interface MeterSecrets {
   /** Global unicast encryption key. */
   readonly blockCipherKey: Uint8Array | null;
   readonly authenticationKey: Uint8Array | null;
+  /** Key encryption key: what travels wrapped is wrapped under it. */
+  readonly masterKey: Uint8Array | null;
+  /** Ours for signatures: the scalar. */
+  readonly signingKey: Uint8Array | null;
+  /** Ours for key agreement: the scalar. */
+  readonly agreementKey: Uint8Array | null;
+  /** The certificate of our signing key in DER, for meters that want it in the AARQ. */
+  readonly certificate: Uint8Array | null;
+  /** The meter's public keys, x || y. No secrets; sealed with the others, so that nobody puts keys of their own there. */
+  readonly serverSigningKey: Uint8Array | null;
+  readonly serverAgreementKey: Uint8Array | null;
+  /** In DER: whose certificates are believed that meters send in the AARE. */
+  readonly serverAuthority: Uint8Array | null;
 }
 
-export const NO_SECRETS: MeterSecrets = { secret: null, blockCipherKey: null, authenticationKey: null };
+export const NO_SECRETS: MeterSecrets = {
+  secret: null,
+  blockCipherKey: null,
+  authenticationKey: null,
+  masterKey: null,
+  signingKey: null,
+  agreementKey: null,
+  certificate: null,
+  serverSigningKey: null,
+  serverAgreementKey: null,
+  serverAuthority: null,
+};

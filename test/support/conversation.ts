@@ -1,6 +1,6 @@
 /** A client's conversation with one virtual meter over a line in memory, with the clock moved by hand. */
 import type { BridgeError } from '../../src/core/errors.ts';
-import { DEFAULT_METER_SETTINGS, type MeterSettings, NO_SECRETS } from '../../src/dlms/settings.ts';
+import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { LineWorker } from '../../src/line/worker.ts';
 import { unkeptCounters } from '../../src/meter/counters.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
@@ -21,6 +21,7 @@ export interface Conversation {
 export async function conversation(
   options: Partial<VirtualMetersOptions> = {},
   settings: Partial<MeterSettings> = {},
+  secrets: Partial<MeterSecrets> = {},
 ): Promise<Conversation> {
   const { framing = 'wrapper' } = options;
   const clock = new VirtualClock(Date.UTC(2026, 9, 25, 1, 7, 30));
@@ -40,7 +41,7 @@ export async function conversation(
     id: 1,
     name: 'house1',
     settings: { ...DEFAULT_METER_SETTINGS, client: 1, physical, timeoutMs: 1000, ...settings },
-    secrets: NO_SECRETS,
+    secrets: { ...NO_SECRETS, ...secrets },
     security: { systemTitle: new Uint8Array(8), counters: unkeptCounters() },
   });
   return {

@@ -1,6 +1,7 @@
 /** `simulate meters`: virtual meters over TCP or a pty. */
 import type { Command } from 'commander';
 import type { JsonValue } from '../../core/json.ts';
+import { readPrivateKey, readPublicKey } from '../../dlms/security/key-material.ts';
 import { SECURITY_POLICIES, type SuiteId } from '../../dlms/security/suite.ts';
 import { AUTHENTICATION_LEVELS } from '../../dlms/settings.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -10,10 +11,8 @@ import type { SecurityOptions } from '../../simulator/meter/meter-security.ts';
 import { parseLink, transportOf } from '../../transport/link-address.ts';
 import { type Context, untilStopped, verb } from '../context.ts';
 import { openPtyPair } from '../pty-pair.ts';
+import { certificate, curveKey } from '../secret-flags.ts';
 import { parseChoice, parseKey, parseSecretText, parseSystemTitle, parseWhole } from '../values.ts';
-
-/** ECDSA needs certificates on both sides, which no flag gives. */
-const SIMULATED_LEVELS = AUTHENTICATION_LEVELS.filter((level) => level !== 'ecdsa');
 
 interface MeterFlags {
   readonly count: string;
@@ -27,6 +26,10 @@ interface MeterFlags {
   readonly suite: string;
   readonly blockCipherKey?: string;
   readonly authenticationKey?: string;
+  readonly signingKey?: string;
+  readonly certificate?: string;
+  readonly clientSigningKey?: string;
+  readonly clientAuthority?: string;
   readonly systemTitle?: string;
   readonly pty?: string;
   readonly faults?: string;
@@ -47,12 +50,16 @@ export function registerSimulateMeters(simulate: Command): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--ports-each', 'a port for every meter, counted up; else all behind one port, by server address')
     .option('--framing <framing>', 'wrapper or hdlc', 'wrapper')
-    .option('--auth <level>', SIMULATED_LEVELS.join(' | '), 'none')
+    .option('--auth <level>', AUTHENTICATION_LEVELS.join(' | '), 'none')
     .option('--secret <secret>', 'password or HLS secret; file: and env: work', DEFAULT_PASSWORD)
     .option('--security <policy>', `protection that every message must have: ${SECURITY_POLICIES.join(' | ')}`, 'none')
     .option('--suite <n>', 'security suite: 0, 1 or 2', '0')
     .option('--block-cipher-key <key>', 'without it 000102..; hex, file: and env: work')
     .option('--authentication-key <key>', 'without it d0d1d2..; hex, file: and env: work')
+    .option('--signing-key <key>', "the meter's private key for signatures: PEM or hex; file: and env: work")
+    .option('--certificate <certificate>', 'of the signing key, sent in the AARE')
+    .option('--client-signing-key <key>', "the client's public key for signatures, or its certificate")
+    .option('--client-authority <certificate>', 'of the authority that certifies the keys of clients')
     .option('--system-title <hex>', 'of the meter; without it one from its serial number')
     .option('--pty <path>', 'serve a pseudo terminal at PATH instead of TCP (HDLC; needs socat)')
     .option('--faults <names>', `misbehaviours, NAME or NAME:NUMBER, with commas: ${Object.keys(FAULTS).join(', ')}`)
@@ -85,7 +92,7 @@ function started(flags: MeterFlags, serialPath: string | null): Promise<VirtualM
     host: flags.host,
     portsEach: flags.portsEach === true,
     framing,
-    auth: parseChoice('--auth', flags.auth, SIMULATED_LEVELS),
+    auth: parseChoice('--auth', flags.auth, AUTHENTICATION_LEVELS),
     ...security(flags),
     password: parseSecretText(flags.secret),
     faults: flags.faults === undefined ? [] : flags.faults.split(',').filter((name) => name !== ''),
@@ -104,8 +111,16 @@ function security(flags: MeterFlags): SecurityOptions {
     suite: Number(parseChoice('--suite', flags.suite, ['0', '1', '2'])) as SuiteId,
     ...(blockCipherKey !== undefined && { blockCipherKey: parseKey('--block-cipher-key', blockCipherKey) }),
     ...(authenticationKey !== undefined && { authenticationKey: parseKey('--authentication-key', authenticationKey) }),
+    ...given('signingKey', curveKey('--signing-key', flags.signingKey, readPrivateKey)),
+    ...given('certificate', certificate('--certificate', flags.certificate)),
+    ...given('clientPublicKey', curveKey('--client-signing-key', flags.clientSigningKey, readPublicKey)),
+    ...given('clientAuthority', certificate('--client-authority', flags.clientAuthority)),
     ...(systemTitle !== undefined && { systemTitle: parseSystemTitle('--system-title', systemTitle) }),
   };
+}
+
+function given<Name extends keyof SecurityOptions>(name: Name, value: Uint8Array | null): Pick<SecurityOptions, Name> {
+  return (value === null ? {} : { [name]: value }) as Pick<SecurityOptions, Name>;
 }
 
 function described({ addresses }: VirtualMeters, place: string): JsonValue {

@@ -188,6 +188,8 @@ export interface AarqParameters {
   /** Ciphered application context; needs a system title. */
   readonly ciphered?: boolean;
   readonly systemTitle?: Uint8Array;
+  /** Of the client's signing key, in DER. */
+  readonly certificate?: Uint8Array;
 }
 
 /** The AARQ of a client. */
@@ -197,6 +199,7 @@ export function aarqOf(parameters: AarqParameters): Aarq {
     apdu: 'aarq',
     applicationContextName: applicationContextName(contextOf(parameters.referencing, parameters.ciphered ?? false)),
     ...(systemTitle && { callingAPTitle: systemTitle }),
+    ...(parameters.certificate && { callingAEQualifier: parameters.certificate }),
     ...(authentication !== 'none' && {
       senderAcseRequirements: AUTHENTICATION_UNIT,
       mechanismName: mechanismName(MECHANISMS[AUTHENTICATION_LEVELS.indexOf(authentication)] ?? 'NONE'),
@@ -218,6 +221,8 @@ export interface AareParameters {
   readonly diagnostic: number;
   readonly userInformation?: Apdu;
   readonly systemTitle?: Uint8Array;
+  /** Of the server's signing key, in DER. */
+  readonly certificate?: Uint8Array;
   /** The server's HLS challenge and mechanism. */
   readonly challenge?: { readonly authentication: AuthenticationLevel; readonly value: Uint8Array };
 }
@@ -236,6 +241,7 @@ export function aareOf({ context, result: code, diagnostic, ...rest }: AareParam
       name: USER_DIAGNOSTICS.nameOf(diagnostic),
     },
     ...(rest.systemTitle && { respondingAPTitle: rest.systemTitle }),
+    ...(rest.certificate && { respondingAEQualifier: rest.certificate }),
     ...(rest.challenge && {
       responderAcseRequirements: AUTHENTICATION_UNIT,
       mechanismName: mechanismName(MECHANISMS[AUTHENTICATION_LEVELS.indexOf(rest.challenge.authentication)] ?? 'NONE'),

@@ -3,11 +3,13 @@
  * which application context, and what is granted.
  */
 import { sameBytes } from '../../core/bytes.ts';
+import { BridgeError } from '../../core/errors.ts';
 import { aareOf, encodeAcse } from '../../dlms/acse/acse.ts';
 import { type ApplicationContext, MECHANISMS } from '../../dlms/acse/names.ts';
 import type { Aarq } from '../../dlms/acse/types.ts';
 import { SYSTEM_TITLE_OCTETS } from '../../dlms/security/gcm.ts';
 import { CHALLENGE_OCTETS, type HlsMechanism } from '../../dlms/security/hls.ts';
+import { certifiedKey } from '../../dlms/security/key-material.ts';
 import { securitySuite } from '../../dlms/security/suite.ts';
 import { AUTHENTICATION_LEVELS, type AuthenticationLevel } from '../../dlms/settings.ts';
 import type { Apdu } from '../../dlms/xdlms/apdu.ts';
@@ -126,6 +128,8 @@ export function openAssociation(aarq: Aarq, rules: OpeningRules): Opening {
     rejected(context, diagnostic, error);
   const ciphering = cipheringOf(aarq, context, rules);
   if (ciphering === 'no-title') return reject(DIAGNOSTIC.callingTitleNotRecognised);
+  const clientKey = clientKeyOf(aarq, rules.security);
+  if (rules.access.authentication === 'ecdsa' && clientKey === null) return reject(DIAGNOSTIC.authenticationFailure);
   const refusedProof = checkProof(aarq, rules);
   if (refusedProof !== null) return reject(refusedProof);
 
@@ -144,7 +148,7 @@ export function openAssociation(aarq: Aarq, rules: OpeningRules): Opening {
 
   ciphering?.agree(proposal.dedicatedKey, hasConformance(granted.conformance, 'general-protection'));
   const clientTitle = aarq.callingAPTitle ?? new Uint8Array(0);
-  const hls = hlsOf(aarq, clientTitle, rules);
+  const hls = hlsOf(aarq, clientTitle, clientKey, rules);
   const response = protectedApdu(initiateResponseOf(granted.conformance.bits, rules.maxPdu), opened.reply);
   return {
     answer: accepted(context, response, rules.security, hls, ciphering),
@@ -168,6 +172,19 @@ function cipheringOf(
   if (context === 'LN' || security.keys === null) return null;
   if (clientTitle?.length !== SYSTEM_TITLE_OCTETS) return 'no-title';
   return new Ciphering({ security, keys: security.keys, counters, clientTitle });
+}
+
+/** The client's key for signatures: that of a certificate it sends, where an authority is trusted; else the known one. */
+function clientKeyOf({ callingAEQualifier, callingAPTitle }: Aarq, { signatures }: MeterSecurity): Uint8Array | null {
+  if (signatures === null) return null;
+  const { clientAuthority, clientPublicKey } = signatures;
+  if (clientAuthority === null || callingAEQualifier === undefined) return clientPublicKey;
+  try {
+    return certifiedKey(callingAEQualifier, clientAuthority, callingAPTitle ?? new Uint8Array(0)).key;
+  } catch (error) {
+    if (error instanceof BridgeError && error.code !== 'INTERNAL') return null;
+    throw error;
+  }
 }
 
 const MECHANISMS_WITH_TITLES: readonly SimulatedAuthentication[] = ['gmac', 'sha256', 'ecdsa'];
@@ -216,6 +233,7 @@ function overheadOf(granted: Conformance): number {
 function hlsOf(
   { callingAuthenticationValue }: Aarq,
   clientTitle: Uint8Array,
+  clientKey: Uint8Array | null,
   { access: { authentication }, password, security }: OpeningRules,
 ): ServerHls | null {
   if (authentication === 'none' || authentication === 'low') return null;
@@ -228,14 +246,14 @@ function hlsOf(
       ctos: callingAuthenticationValue?.hex ?? new Uint8Array(0),
       stoc: serverChallenge(mechanism),
     },
-    credentials: hlsCredentials(mechanism, password, security),
+    credentials: hlsCredentials(mechanism, password, security, clientKey),
   };
 }
 
 function accepted(
   context: ApplicationContext,
   userInformation: Apdu,
-  { systemTitle }: MeterSecurity,
+  { systemTitle, signatures }: MeterSecurity,
   hls: ServerHls | null,
   ciphering: Ciphering | null,
 ): Uint8Array {
@@ -247,6 +265,7 @@ function accepted(
       diagnostic: hls === null ? DIAGNOSTIC.null : DIAGNOSTIC.authenticationRequired,
       userInformation,
       ...(namesItself && { systemTitle }),
+      ...(hls?.mechanism === 'ecdsa' && signatures?.certificate && { certificate: signatures.certificate }),
       ...(hls !== null && { challenge: { authentication: hls.mechanism, value: hls.exchange.stoc } }),
     }),
   );

@@ -32,8 +32,13 @@ export function serverChallenge(mechanism: HlsMechanism): Uint8Array {
   return Uint8Array.from(secureBytes(CHALLENGE_OCTETS[mechanism === 'ecdsa' ? 'ecdsa' : 'others']));
 }
 
-/** What the meter proves itself with, and verifies the client by. */
-export function hlsCredentials(mechanism: HlsMechanism, secret: Uint8Array, security: MeterSecurity): HlsCredentials {
+/** What the meter proves itself with, and verifies the client by; `clientKey` is that of its signatures. */
+export function hlsCredentials(
+  mechanism: HlsMechanism,
+  secret: Uint8Array,
+  security: MeterSecurity,
+  clientKey: Uint8Array | null,
+): HlsCredentials {
   const { suite, keys, signatures } = security;
   switch (mechanism) {
     case 'high':
@@ -50,7 +55,7 @@ export function hlsCredentials(mechanism: HlsMechanism, secret: Uint8Array, secu
         mechanism,
         suite,
         privateKey: signatures?.privateKey ?? null,
-        peerPublicKey: signatures?.clientPublicKey ?? fail('INTERNAL', 'HLS with ECDSA without keys'),
+        peerPublicKey: clientKey ?? fail('INTERNAL', 'HLS with ECDSA without keys'),
       };
     default:
       return { mechanism, secret };

@@ -1,8 +1,9 @@
 /** What protects a virtual meter: authentication, keys, security policy; from options to a value that is consistent. */
-import { fromHex } from '../../core/bytes.ts';
+import { fromHex, sameBytes } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
-import { ecdhSecret } from '../../dlms/security/elliptic-curve.ts';
+import { ecdhSecret, publicKeyOf } from '../../dlms/security/elliptic-curve.ts';
 import { SYSTEM_TITLE_OCTETS } from '../../dlms/security/gcm.ts';
+import { certificateKey } from '../../dlms/security/key-material.ts';
 import { type SecurityPolicy, type SuiteId, securitySuite } from '../../dlms/security/suite.ts';
 import type { AuthenticationLevel } from '../../dlms/settings.ts';
 
@@ -21,6 +22,10 @@ export interface SecurityOptions {
   readonly signingKey?: Uint8Array;
   /** The client's public key for HLS with ECDSA. */
   readonly clientPublicKey?: Uint8Array;
+  /** Of `signingKey`, in DER: sent in the AARE. */
+  readonly certificate?: Uint8Array;
+  /** In DER: a client that sends a certificate of this authority needs no `clientPublicKey`. */
+  readonly clientAuthority?: Uint8Array;
   /** The last counter that the meter took of a client, for a meter that was talked to before; by default none. */
   readonly invocationCounter?: number;
 }
@@ -32,7 +37,15 @@ export interface MeterSecurity {
   /** null: the meter knows no ciphering. */
   readonly keys: { readonly encryption: Uint8Array; readonly authentication: Uint8Array } | null;
   /** For HLS with ECDSA. */
-  readonly signatures: { readonly privateKey: Uint8Array; readonly clientPublicKey: Uint8Array } | null;
+  readonly signatures: MeterSignatures | null;
+}
+
+export interface MeterSignatures {
+  readonly privateKey: Uint8Array;
+  /** null: only a certificate tells it. */
+  readonly clientPublicKey: Uint8Array | null;
+  readonly certificate: Uint8Array | null;
+  readonly clientAuthority: Uint8Array | null;
 }
 
 /** The keys of meters for which none were given: 00 01 02 ... and D0 D1 D2 ..., as the examples of the standard have them. */
@@ -68,7 +81,7 @@ export function meterSecurityOf(
     suite,
     systemTitle: systemTitle === undefined ? systemTitleOf(serialNumber) : checkedTitle(systemTitle),
     keys: wantsKeys ? keysOf(options, suite) : null,
-    signatures: authentication === 'ecdsa' ? signaturesOf(options, suite) : null,
+    signatures: authentication === 'ecdsa' || options.signingKey !== undefined ? signaturesOf(options, suite) : null,
   };
 }
 
@@ -88,16 +101,22 @@ function keysOf(options: SecurityOptions, suite: SuiteId): MeterSecurity['keys']
   return { encryption, authentication };
 }
 
-function signaturesOf(options: SecurityOptions, suite: SuiteId): MeterSecurity['signatures'] {
-  const { signingKey: privateKey, clientPublicKey } = options;
+function signaturesOf(options: SecurityOptions, suite: SuiteId): MeterSignatures {
+  const { signingKey: privateKey, clientPublicKey = null, certificate = null, clientAuthority = null } = options;
   const { curve } = securitySuite(suite);
-  if (curve === null) return refuse('authentication with ECDSA needs suite 1 or 2');
-  if (privateKey === undefined || clientPublicKey === undefined) {
-    return refuse("authentication with ECDSA needs the meter's private key and the client's public key");
+  if (curve === null) return refuse('signatures need suite 1 or 2');
+  if (privateKey === undefined || (clientPublicKey === null && clientAuthority === null)) {
+    return refuse(
+      "signatures need the meter's private key, and the client's public key or the authority that certifies it",
+    );
   }
-  // Fails for what are no keys of this curve; the secret itself is of no use here.
-  ecdhSecret(curve, privateKey, clientPublicKey);
-  return { privateKey, clientPublicKey };
+  // Fails for what are no keys of this curve; what comes of it is of no use here.
+  const own = publicKeyOf(curve, privateKey);
+  if (clientPublicKey !== null) ecdhSecret(curve, privateKey, clientPublicKey);
+  if (certificate !== null && !sameBytes(certificateKey(certificate, 'the certificate').key, own)) {
+    refuse('the certificate is not that of the signing key');
+  }
+  return { privateKey, clientPublicKey, certificate, clientAuthority };
 }
 
 function refuse(message: string): never {
