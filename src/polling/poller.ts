@@ -139,14 +139,18 @@ export class MeterPoller {
     if (this.stopping.signal.aborted) return;
     const { clock, line, events } = this.deps;
     const now = clock.monotonic();
+    let cameDue = false;
     for (const group of groupsDueAt(this.meter.groups, this.phase, at)) {
       const lastDue = this.lastDue.get(group) ?? Number.NEGATIVE_INFINITY;
+      // A timer may fire a little early, and the wall clock may step back: the same due comes again then.
       if (now - lastDue < group.intervalMs * CLOSEST_DUES) continue;
       this.lastDue.set(group, now);
       this.due.add(group);
+      cameDue = true;
     }
-    if (this.cycle !== null) events.emit('late', { meterId: this.meter.id });
-    else if (this.due.size > 0 && !line.isResting(this.meter.id)) this.beginCycle(at);
+    if (this.cycle !== null) {
+      if (cameDue) events.emit('late', { meterId: this.meter.id });
+    } else if (this.due.size > 0 && !line.isResting(this.meter.id)) this.beginCycle(at);
     this.arm();
   }
 

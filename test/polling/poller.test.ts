@@ -215,6 +215,18 @@ describe('trouble', () => {
     await stopped;
   });
 
+  test('a timer that fires a little early makes no poll late', async () => {
+    const { clock, poller, state, late } = bench([VOLTAGE]);
+    const { setTimer } = clock;
+    clock.setTimer = (ms, callback) => setTimer.call(clock, ms > 1 ? ms - 1 : ms, callback);
+    state.pollMs = 50;
+    poller.start();
+    await clock.advance(100_000);
+    await poller.stop();
+    expect(state.jobs).toBe(10);
+    expect(late()).toBe(0);
+  });
+
   test('a commit that takes 100 ms moves no poll', async () => {
     const { clock, poller, state, commits } = bench([{ ...VOLTAGE, intervalMs: 1000 }]);
     state.commitMs = 100;
