@@ -1,7 +1,7 @@
 /** What the demo reads, and how it judges itself: what the meters said against what the double received. */
 import type { DaemonFigures } from '../daemon/status-board.ts';
 import type { VirtualMeters } from '../simulator/meter/fleet.ts';
-import { compareWithTruth } from '../simulator/meter/truth.ts';
+import { compareWithTruth, type MeterReport } from '../simulator/meter/truth.ts';
 import type { Received } from '../simulator/thingsboard/received.ts';
 import type { NewPoint } from '../store/fleet/types.ts';
 
@@ -34,6 +34,13 @@ export interface DemoVerdict {
   readonly alerts: readonly string[];
 }
 
+/** How what was received compares with what the meters said, over a fleet that reads `DEMO_POINTS`. */
+export interface FleetComparison {
+  readonly lost: number;
+  readonly wrong: number;
+  readonly duplicates: number;
+}
+
 /** `nameOf` gives the ThingsBoard device name of a meter by its index. */
 export function judge(
   figures: DaemonFigures,
@@ -41,12 +48,20 @@ export function judge(
   received: Received,
   nameOf: (index: number) => string,
 ): DemoVerdict {
+  const truth = meters.truth();
+  return { meters: truth.length, ...figures, ...compareFleet(truth, received, nameOf), alerts: [] };
+}
+
+export function compareFleet(
+  truth: readonly MeterReport[],
+  received: Received,
+  nameOf: (index: number) => string,
+): FleetComparison {
   const keys = Object.fromEntries(DEMO_POINTS.map(({ key, obis }) => [key, obis]));
   let lost = 0;
   let wrong = 0;
   let duplicates = 0;
-  const truths = meters.truth();
-  truths.forEach(({ said }, index) => {
+  truth.forEach(({ said }, index) => {
     const device = received.devices.get(nameOf(index));
     const values = [...(device?.telemetry ?? [])].flatMap(([key, points]) =>
       points.flatMap(({ ts, value, deliveries }) => {
@@ -58,5 +73,5 @@ export function judge(
     lost += comparison.lost.length;
     wrong += comparison.wrong.length;
   });
-  return { meters: truths.length, ...figures, lost, wrong, duplicates, alerts: [] };
+  return { lost, wrong, duplicates };
 }

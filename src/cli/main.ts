@@ -48,6 +48,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   status: async () => (await import('./verbs/status.ts')).registerStatus,
   outbox: async () => (await import('./verbs/status.ts')).registerStatus,
   simulate: async () => (await import('./verbs/simulate.ts')).registerSimulate,
+  loadtest: async () => (await import('./verbs/loadtest.ts')).registerLoadtest,
 };
 for (const register of await wanted(process.argv)) register(program);
 for (const command of everyCommand(program)) command.exitOverride().configureOutput({ writeErr: () => {} });

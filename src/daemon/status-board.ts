@@ -51,6 +51,8 @@ export interface DaemonStatus {
   readonly p50PollMs: number | null;
   readonly p95PollMs: number | null;
   readonly p99PollMs: number | null;
+  /** After each meter's first cycle, in which it is got to know; null before. */
+  readonly roundTripsPerPoll: number | null;
 }
 
 export class StatusBoard {
@@ -60,6 +62,7 @@ export class StatusBoard {
   private readonly rate = new PublishRate();
   private readonly pollTimes = new PollTimes();
   private readonly changed = new Set<number>();
+  private readonly steady = { polls: 0, roundTrips: 0 };
   private readings = 0;
   private late = 0;
   private errors = 0;
@@ -105,6 +108,8 @@ export class StatusBoard {
       p50PollMs: p50Ms,
       p95PollMs: p95Ms,
       p99PollMs: p99Ms,
+      roundTripsPerPoll:
+        this.steady.polls === 0 ? null : Math.round((100 * this.steady.roundTrips) / this.steady.polls) / 100,
     };
   }
 
@@ -132,6 +137,10 @@ export class StatusBoard {
     this.pollTimes.add(pollMs);
     this.readings += readings.length;
     const meter = this.meter(meterId);
+    if (meter.cycles > 0) {
+      this.steady.polls += 1;
+      this.steady.roundTrips += roundTrips;
+    }
     meter.cycles += 1;
     Object.assign(meter, {
       state: 'connected',

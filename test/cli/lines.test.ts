@@ -60,7 +60,7 @@ describe.concurrent('lines', { timeout: 180_000 }, () => {
 
   test('on one line a meter that is missing leaves the others their turns', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
-    const { links } = await ownMeters(bench, { count: 2, framing: 'hdlc', portsEach: false });
+    const { links } = await ownMeters(bench, { count: 2, framing: 'hdlc', metersPerPort: 2 });
     const link = links[0] ?? '';
     await init(bench, 'mqtt://127.0.0.1:1');
     await addMeter(bench, 'missing', link, ['--physical', '99', '--timeout', '100']);

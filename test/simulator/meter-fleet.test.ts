@@ -87,11 +87,22 @@ describe('over TCP', () => {
   });
 
   test('or each behind a port of its own', async () => {
-    const { addresses } = await start({ count: 4, portsEach: true });
+    const { addresses } = await start({ count: 4, metersPerPort: 1 });
     expect(new Set(addresses.map(({ port }) => port)).size).toBe(4);
     expect(new Set(addresses.map(({ serialNumber }) => serialNumber)).size).toBe(4);
     for (const address of addresses) {
       const client = dial(address);
+      await client.associate();
+      expect(await textAt(client, SERIAL)).toBe(address.serialNumber);
+    }
+  });
+
+  test('or in groups behind a port, each group counting its addresses from 1', async () => {
+    const { addresses } = await start({ count: 5, metersPerPort: 2 });
+    expect(new Set(addresses.map(({ port }) => port)).size).toBe(3);
+    expect(addresses.map(({ server }) => server)).toEqual([1, 2, 1, 2, 1]);
+    for (const address of addresses) {
+      const client = dial(address, { server: address.server });
       await client.associate();
       expect(await textAt(client, SERIAL)).toBe(address.serialNumber);
     }
@@ -226,8 +237,8 @@ describe('over TCP', () => {
     const { addresses } = await start();
     await expect(start({ count: 0 })).rejects.toMatchObject(invalid);
     await expect(start({ count: 20_000, framing: 'hdlc' })).rejects.toMatchObject(invalid);
-    await expect(start({ count: 2, port: 65_535, portsEach: true })).rejects.toMatchObject(invalid);
-    await expect(start({ transport, portsEach: true })).rejects.toMatchObject(invalid);
+    await expect(start({ count: 2, port: 65_535, metersPerPort: 1 })).rejects.toMatchObject(invalid);
+    await expect(start({ count: 2, transport, metersPerPort: 1 })).rejects.toMatchObject(invalid);
     await expect(start({ maxPdu: 11 })).rejects.toMatchObject(invalid);
     await expect(start({ auth: 'high', password: 'more than 16 octets' })).rejects.toMatchObject(invalid);
     await expect(start({ security: 'both', systemTitle: '01' })).rejects.toMatchObject(invalid);

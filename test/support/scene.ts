@@ -61,7 +61,7 @@ export async function ownMeters(
   const virtual = await startVirtualMeters({
     count: 1,
     port: 0,
-    portsEach: true,
+    metersPerPort: 1,
     auth: 'none',
     clock: systemClock,
     ...options,

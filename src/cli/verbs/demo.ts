@@ -52,7 +52,7 @@ async function demo(context: Context, command: Command): Promise<number> {
   const meters = await startVirtualMeters({
     count,
     port: 0,
-    portsEach: true,
+    metersPerPort: 1,
     framing: 'wrapper',
     auth: 'none',
     seed: 1,

@@ -90,7 +90,7 @@ function started(flags: MeterFlags, serialPath: string | null): Promise<VirtualM
     count: parseWhole('--count', flags.count, 1, 65_535),
     port: parseWhole('--port', flags.port, 0, 65_535),
     host: flags.host,
-    portsEach: flags.portsEach === true,
+    ...(flags.portsEach === true && { metersPerPort: 1 }),
     framing,
     auth: parseChoice('--auth', flags.auth, AUTHENTICATION_LEVELS),
     ...security(flags),

@@ -24,8 +24,8 @@ export interface VirtualMetersOptions extends SecurityOptions {
   readonly port: number;
   /** Default 127.0.0.1. */
   readonly host?: string;
-  /** A port for every meter instead of one for all. */
-  readonly portsEach?: boolean;
+  /** How many meters share a port, told apart by address; all of them when left out. */
+  readonly metersPerPort?: number;
   readonly framing: Framing;
   readonly auth: SimulatedAuthentication;
   /** LLS password or HLS secret; default `DEFAULT_PASSWORD`. */
@@ -99,11 +99,13 @@ const REOPEN_MS = 1000;
  * that is taken; LINE_* and SERIAL_PORT_* when the transport given cannot be opened.
  */
 export async function startVirtualMeters(options: VirtualMetersOptions): Promise<VirtualMeters> {
-  const { host = '127.0.0.1', port, portsEach = false, framing, transport, clock = systemClock } = options;
+  const { host = '127.0.0.1', port, count, metersPerPort = count, framing, transport, clock = systemClock } = options;
   checkOptions(options);
   const meters = makeMeters(options, clock);
   const lines = new Lines(framing, clock, options.answerDelayMs ?? 0);
-  const sites = portsEach ? meters.map((meter) => [meter]) : [meters];
+  const sites = Array.from({ length: Math.ceil(count / metersPerPort) }, (_, index) =>
+    meters.slice(index * metersPerPort, (index + 1) * metersPerPort),
+  );
   try {
     const ports: number[] = [];
     for (const [index, group] of sites.entries()) {
@@ -114,7 +116,7 @@ export async function startVirtualMeters(options: VirtualMetersOptions): Promise
     return {
       addresses: meters.map(({ model: { identity, security }, physical }, index) => ({
         host: transport?.description ?? host,
-        port: ports[portsEach ? index : 0] ?? 0,
+        port: ports[Math.floor(index / metersPerPort)] ?? 0,
         server: identity.server,
         physical,
         serialNumber: identity.serialNumber,
@@ -144,7 +146,7 @@ function refuse(message: string): never {
 }
 
 function checkOptions(options: VirtualMetersOptions): void {
-  const { count, port, portsEach = false, framing, auth, password = DEFAULT_PASSWORD } = options;
+  const { count, port, metersPerPort = count, framing, auth, password = DEFAULT_PASSWORD } = options;
   const { transport, maxPdu = DEFAULT_MAX_PDU } = options;
   const most = framing === 'hdlc' ? MOST_HDLC_ADDRESSES : MOST_WPORTS;
   if (!Number.isInteger(count) || count < 1 || count > most) refuse(`there can be 1 to ${most} meters, not ${count}`);
@@ -154,17 +156,18 @@ function checkOptions(options: VirtualMetersOptions): void {
   if (auth === 'high' && Buffer.byteLength(password) > LONGEST_AES_SECRET) {
     refuse(`with authentication high the secret is a key of up to ${LONGEST_AES_SECRET} octets`);
   }
-  if (transport !== undefined && portsEach) refuse('a single line has no ports for each meter');
+  if (!Number.isInteger(metersPerPort) || metersPerPort < 1) refuse(`a port has 1 meter or more, not ${metersPerPort}`);
+  if (transport !== undefined && metersPerPort < count) refuse('a single line has no ports to share meters out to');
   if (transport !== undefined) return;
-  const last = port === 0 || !portsEach ? port : port + count - 1;
+  const last = port === 0 ? 0 : port + Math.ceil(count / metersPerPort) - 1;
   if (!Number.isInteger(port) || port < 0 || last > HIGHEST_PORT) refuse(`ports are 0 to ${HIGHEST_PORT}, not ${last}`);
 }
 
 function makeMeters(options: VirtualMetersOptions, clock: Clock): readonly VirtualMeter[] {
-  const { count, portsEach = false, framing, auth, password = DEFAULT_PASSWORD, seed = 1, phases } = options;
+  const { count, metersPerPort = count, framing, auth, password = DEFAULT_PASSWORD, seed = 1, phases } = options;
   const faults: readonly FaultChoice[] = (options.faults ?? []).map(parseFault);
   return Array.from({ length: count }, (_, index) => {
-    const place = portsEach ? 0 : index;
+    const place = index % metersPerPort;
     const model = new MeterModel({
       seed,
       index,
