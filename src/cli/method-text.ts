@@ -1,6 +1,6 @@
 /** Methods as people write them on the command line. */
 import { fail } from '../core/errors.ts';
-import { parsePoint } from './values.ts';
+import { parsePoint } from '../reading/point-text.ts';
 
 export interface MethodPoint {
   /** null: to be looked up in the object list. */

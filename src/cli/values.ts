@@ -1,9 +1,7 @@
-/** What people write on the command line, as values: secrets, points, numbers. */
+/** What people write on the command line, as values: secrets, numbers. */
 import { readFileSync } from 'node:fs';
 import { fromHex } from '../core/bytes.ts';
-import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
-import { parseObis } from '../dlms/axdr/obis.ts';
-import type { PointReference } from '../meter/points.ts';
+import { BridgeError, fail } from '../core/errors.ts';
 
 /** `TEXT`, `hex:..`, `file:PATH` or `env:NAME`, as octets. Throws SECRET_UNREADABLE; the secret is in no message. */
 export function parseSecret(text: string): Uint8Array {
@@ -60,44 +58,6 @@ function readSecretFile(path: string): Buffer {
   } catch (cause) {
     throw new BridgeError('SECRET_UNREADABLE', `${path} cannot be read`, { cause });
   }
-}
-
-/** `[CLASS:]OBIS[:ATTRIBUTE]`; the OBIS code may itself be written with a colon (`1-0:1.8.0`). Throws INVALID_POINT. */
-export function parsePoint(text: string): PointReference {
-  const match = /^(?:(\d{1,5}):(?=.*\.))?(\d+-\d+:[\d.*]+|[\d.]+)(?::(\d{1,3}))?$/.exec(text.trim());
-  if (match === null) return fail('INVALID_POINT', `"${text}" is no point`);
-  const [, classText, obisText, attributeText] = match;
-  const classId = classText === undefined ? null : Number(classText);
-  const attribute = attributeText === undefined ? 2 : Number(attributeText);
-  if ((classId !== null && classId > 0xffff) || attribute > 127 || attribute < 1) {
-    fail('INVALID_POINT', `"${text}": a class is 0 to 65535, an attribute 1 to 127`);
-  }
-  try {
-    return { classId, obis: parseObis(obisText ?? ''), attribute };
-  } catch (cause) {
-    throw new BridgeError('INVALID_POINT', `"${text}": ${asBridgeError(cause).message}`, { cause });
-  }
-}
-
-/** `POINT=key,POINT=key`. Throws INVALID_POINT. */
-export function parseKeyedPoints(text: string): { readonly point: PointReference; readonly key: string }[] {
-  return text
-    .split(',')
-    .filter((part) => part.trim() !== '')
-    .map((part) => {
-      const at = part.indexOf('=');
-      const key = at < 0 ? '' : part.slice(at + 1).trim();
-      if (key === '')
-        fail('INVALID_POINT', `"${part}" has no telemetry key`, {
-          hint: 'write POINT=key, for example 1.0.1.8.0.255=activeEnergyImport',
-        });
-      if (key.length > 255)
-        fail(
-          'INVALID_POINT',
-          `the telemetry key of "${part.slice(0, at)}" is longer than ThingsBoard's 255 characters`,
-        );
-      return { point: parsePoint(part.slice(0, at)), key };
-    });
 }
 
 /** A whole number within limits. Throws USAGE naming the flag. */

@@ -20,6 +20,20 @@ export function scaled(value: Decimal, scaler: number): Decimal {
   return { coefficient: value.coefficient, exponent: value.exponent + scaler };
 }
 
+/** The exact product. */
+export function times(a: Decimal, b: Decimal): Decimal {
+  return { coefficient: a.coefficient * b.coefficient, exponent: a.exponent + b.exponent };
+}
+
+/** The value with exactly `decimals` decimals, halves away from zero. */
+export function withDecimals(value: Decimal, decimals: number): Decimal {
+  const surplus = -decimals - value.exponent;
+  if (surplus <= 0) return { coefficient: value.coefficient * 10n ** BigInt(-surplus), exponent: -decimals };
+  const divisor = 10n ** BigInt(surplus);
+  const half = value.coefficient < 0n ? -divisor / 2n : divisor / 2n;
+  return { coefficient: (value.coefficient + half) / divisor, exponent: -decimals };
+}
+
 /** The same value with no trailing zeros in the coefficient. */
 export function normalised(value: Decimal): Decimal {
   let { coefficient, exponent } = value;

@@ -267,6 +267,12 @@ export const ERROR_CODES = {
     true,
     'the meter expected another block number: the request is repeated',
   ),
+  VALUE_TYPE_MISMATCH: row(
+    'polling',
+    'config',
+    false,
+    'the meter gives another kind of value than the point is told to have: change its type with `meter edit`',
+  ),
   DATA_ACCESS_OTHER_REASON: row('xdlms', 'meter', false, 'the meter refuses this object without saying why'),
 
   // Security.

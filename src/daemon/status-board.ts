@@ -133,7 +133,7 @@ export class StatusBoard {
     roundTrips,
     createdAt,
   }: CycleCommitted): void {
-    this.rate.committedCycle(cycleId, connectionIds.length, this.clock.monotonic());
+    if (readings.length > 0) this.rate.committedCycle(cycleId, connectionIds.length, this.clock.monotonic());
     this.pollTimes.add(pollMs);
     this.readings += readings.length;
     const meter = this.meter(meterId);

@@ -17,6 +17,8 @@ export interface PointReference {
   readonly classId: number | null;
   readonly obis: string;
   readonly attribute: number;
+  /** The scaler is known from elsewhere: it is not asked, and the result has none. */
+  readonly ownScaler?: boolean;
 }
 
 export interface PointResult {
@@ -105,14 +107,14 @@ class RequestList {
 }
 
 function planOf(
-  { obis, attribute }: PointReference,
+  { obis, attribute, ownScaler = false }: PointReference,
   classId: number | BridgeError,
   knowledge: Knowledge,
   wanted: RequestList,
 ): PointPlan | BridgeError {
   if (classId instanceof BridgeError) return classId;
   const scalerAt = SCALER_ATTRIBUTE[classId];
-  const scalerKey = scalerAt?.of.includes(attribute) ? objectKey(classId, obis) : null;
+  const scalerKey = scalerAt?.of.includes(attribute) && !ownScaler ? objectKey(classId, obis) : null;
   const captureAt = CAPTURE_TIME_ATTRIBUTE[classId];
   return {
     classId,

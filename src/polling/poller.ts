@@ -4,9 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
+import { isDateTimeAttribute } from '../dlms/cosem/date-time-attributes.ts';
 import type { LineWorker } from '../line/worker.ts';
 import type { Knowledge } from '../meter/knowledge.ts';
 import { type PointReference, type PointsRead, readPoints } from '../meter/points.ts';
+import type { PointOptions } from '../reading/point-options.ts';
 import type { Reading } from '../reading/reading.ts';
 import { readingOf } from '../reading/reading-of.ts';
 import { type Clock, sleep, type Timer } from '../runtime/clock.ts';
@@ -14,10 +16,13 @@ import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { delays, type RetryPolicy } from '../runtime/retry.ts';
 import type { CycleCommit, Writer } from '../store/local/types.ts';
+import { ChangeFilter } from './on-change.ts';
 import { groupsDueAt, nextDueOfAny, phaseOf } from './schedule.ts';
 
 export interface PolledPoint extends PointReference {
   readonly key: string;
+  /** The defaults when absent. */
+  readonly options?: PointOptions;
 }
 
 export interface PolledGroup {
@@ -39,7 +44,7 @@ export interface PointFailure {
   readonly error: BridgeError;
 }
 
-/** A cycle that committed at least one reading. */
+/** A cycle that read at least one value; `readings` is empty when none of them is to be published (on-change). */
 export interface CycleCommitted {
   readonly meterId: number;
   /** The meter's name. */
@@ -95,6 +100,7 @@ const CLOSEST_DUES = 0.5;
 
 interface PolledCycle extends PointsRead {
   readonly answeredAt: number;
+  readonly answeredAtMonotonic: number;
   readonly pollMs: number;
   readonly roundTrips: number;
 }
@@ -103,6 +109,7 @@ export class MeterPoller {
   private readonly meter: PolledMeter;
   private readonly deps: PollerDependencies;
   private readonly phase: number;
+  private readonly changes: ChangeFilter;
   private readonly stopping = new AbortController();
   /** Groups that are due and not yet read: kept over a failure, so that a quarter-hourly group is made up for. */
   private readonly due = new Set<PolledGroup>();
@@ -114,6 +121,7 @@ export class MeterPoller {
   constructor(meter: PolledMeter, deps: PollerDependencies) {
     this.meter = meter;
     this.deps = deps;
+    this.changes = new ChangeFilter(meter.groups.flatMap(({ points }) => points));
     this.phase = phaseOf(meter.id, Math.min(...meter.groups.map(({ intervalMs }) => intervalMs)));
   }
 
@@ -165,7 +173,7 @@ export class MeterPoller {
   private async runCycle(groups: readonly PolledGroup[], due: number): Promise<void> {
     const { line, knowledge, clock, events, log } = this.deps;
     const cycleId = randomUUID();
-    const points = groups.flatMap((group) => group.points);
+    const points = groups.flatMap((group) => group.points.map(asked));
     let polled: PolledCycle;
     try {
       polled = await line.submit({
@@ -177,7 +185,14 @@ export class MeterPoller {
           const before = session.counts.roundTrips;
           const read = await readPoints(session, points, knowledge);
           const roundTrips = session.counts.roundTrips - before;
-          return { ...read, answeredAt: clock.now(), pollMs: clock.monotonic() - began, roundTrips };
+          const answeredAtMonotonic = clock.monotonic();
+          return {
+            ...read,
+            answeredAt: clock.now(),
+            answeredAtMonotonic,
+            pollMs: answeredAtMonotonic - began,
+            roundTrips,
+          };
         },
       });
     } catch (thrown) {
@@ -199,8 +214,10 @@ export class MeterPoller {
     readonly failures: readonly PointFailure[];
   }): Promise<void> {
     const { events } = this.deps;
-    const { cycleId, polled, readings, failures } = cycle;
-    const { id: meterId, name: meter, connectionIds } = this.meter;
+    const { cycleId, polled, failures } = cycle;
+    const { id: meterId, name: meter } = this.meter;
+    const readings = this.changes.worth(cycle.readings, polled.answeredAtMonotonic);
+    const connectionIds = readings.length === 0 ? [] : this.meter.connectionIds;
     try {
       const createdAt = polled.answeredAt;
       await this.commitUntilDone({
@@ -212,9 +229,10 @@ export class MeterPoller {
         readings,
         learned: polled.learned,
       });
+      this.changes.note(readings, polled.answeredAtMonotonic);
       const { pollMs, roundTrips } = polled;
       const first = failures[0];
-      if (readings.length > 0) {
+      if (cycle.readings.length > 0) {
         events.emit('committed', {
           meterId,
           meter,
@@ -257,13 +275,25 @@ function readingsOf(
 ): { readings: Reading[]; failures: PointFailure[] } {
   const readings: Reading[] = [];
   const failures: PointFailure[] = [];
-  for (const [index, { data, scalerUnit, capturedAt, error }] of results.entries()) {
-    const { key, obis } = points[index]!;
+  for (const [index, { classId, data, scalerUnit, capturedAt, error }] of results.entries()) {
+    const { key, obis, attribute, options } = points[index]!;
     if (error !== null) failures.push({ key, error });
     else if (data !== null) {
-      const reading = readingOf({ key, obis, data, scalerUnit, ts: capturedAt ?? answeredAt });
-      if (reading !== null) readings.push(reading);
+      const dateTime = isDateTimeAttribute(classId, attribute);
+      const measured = { key, obis, data, scalerUnit, ts: capturedAt ?? answeredAt, dateTime };
+      try {
+        const reading = readingOf(options === undefined ? measured : { ...measured, options });
+        if (reading !== null) readings.push(reading);
+      } catch (thrown) {
+        failures.push({ key, error: asBridgeError(thrown) });
+      }
     }
   }
   return { readings, failures };
+}
+
+/** A point with a scaler of its own needs none of the meter's. */
+function asked(point: PolledPoint): PolledPoint {
+  const scaler = point.options?.scaler ?? null;
+  return scaler === null ? point : { ...point, ownScaler: true };
 }

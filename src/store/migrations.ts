@@ -158,9 +158,15 @@ const SECURITY = `
   CREATE INDEX invocation_counter_meter ON invocation_counter (meter_id);
 `;
 
+const POINT_OPTIONS = `
+  -- What is not as usual with a point (unit, scaler, type, kind ...), as JSON.
+  ALTER TABLE point ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
+  { version: 3, sql: POINT_OPTIONS },
 ];
 
 /** The version that the steps lead to. */

@@ -10,6 +10,7 @@ import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TargetMode } from '../store/fleet/types.ts';
 import type { OutboxReader, OutboxRow } from '../store/local/types.ts';
+import type { AttributeTimes } from './attribute-times.ts';
 import type { MqttSession } from './connection.ts';
 import type { Holds } from './holds.ts';
 import { Lanes } from './lanes.ts';
@@ -30,6 +31,8 @@ export interface DeliveryOptions {
   readonly window: number;
   readonly settlement: Settlement;
   readonly holds: Holds;
+  /** Kept from session to session. */
+  readonly attributeTimes: AttributeTimes;
   readonly logger: Logger;
   /** A message has its PUBACK. */
   onAcknowledged(): void;
@@ -120,8 +123,9 @@ export class Delivery {
     return this.queue.shift() ?? 'settled';
   }
 
-  private take(row: OutboxRow): void {
-    const { mode, settlement, logger } = this.options;
+  private take(taken: OutboxRow): void {
+    const { mode, settlement, logger, attributeTimes } = this.options;
+    const row = attributeTimes.current(taken);
     const { messages, unpublishable } = rowPayload(row, mode, this.maxRemainingLength);
     const hopeless = unpublishable.map(({ key, reason }) => `"${key.slice(0, 40)}": ${reason}`).join('; ') || null;
     if (hopeless !== null)

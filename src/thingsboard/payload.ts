@@ -1,13 +1,20 @@
 /**
  * One outbox row -> the publishes that carry it, pure. Device mode: `[{"ts","values"}]`; gateway mode: one device per
  * publish, `{"A":[{"ts","values"}]}`. Readings of one ts share an entry; what does not fit into one packet is split.
+ * Client attributes of the row go in messages of their own, `{key: value}` or `{"A": {key: value}}`.
  * Never an empty list: ThingsBoard would not answer it.
  */
 import { asBridgeError } from '../core/errors.ts';
 import { writeJson } from '../core/json.ts';
 import type { TargetMode } from '../store/fleet/types.ts';
 import type { OutboxRow, StoredReading } from '../store/local/types.ts';
-import { DEVICE_TELEMETRY, GATEWAY_CONNECT, GATEWAY_TELEMETRY } from './topics.ts';
+import {
+  DEVICE_ATTRIBUTES,
+  DEVICE_TELEMETRY,
+  GATEWAY_ATTRIBUTES,
+  GATEWAY_CONNECT,
+  GATEWAY_TELEMETRY,
+} from './topics.ts';
 import { telemetryValue } from './values.ts';
 
 /** ThingsBoard closes on a packet whose remaining length (topic, identifier, properties, payload) is above this. */
@@ -38,17 +45,38 @@ export function rowPayload(
   maxRemainingLength: number = MAX_REMAINING_LENGTH,
 ): RowPayload {
   const frame = mode === 'gateway' ? gatewayFrame(row.device) : DEVICE_FRAME;
-  const budget = maxRemainingLength - packetOverhead(frame.topic) - octets(frame.open) - octets(frame.close);
-  const packer = new Packer(frame, budget);
+  const packer = new Packer(frame, budgetOf(frame, maxRemainingLength));
   const unpublishable: Unpublishable[] = [];
-  for (const [ts, readings] of byTime(row.readings)) {
-    for (const reading of readings) {
-      const made = member(reading);
-      const reason = 'reason' in made ? made.reason : packer.add(ts, made.text);
-      if (reason !== null) unpublishable.push({ key: reading.key, reason });
-    }
+  const put = (reading: StoredReading, add: (text: string) => string | null): void => {
+    const made = member(reading);
+    const reason = 'reason' in made ? made.reason : add(made.text);
+    if (reason !== null) unpublishable.push({ key: reading.key, reason });
+  };
+  for (const [ts, readings] of byTime(row.readings.filter(({ kind }) => kind !== 'attribute'))) {
+    for (const reading of readings) put(reading, (text) => packer.add(ts, text));
   }
-  return { messages: packer.finish(), unpublishable };
+  const attributes = latestAttributes(row.readings);
+  if (attributes.length === 0) return { messages: packer.finish(), unpublishable };
+  const attributeFrame = mode === 'gateway' ? gatewayAttributes(row.device) : DEVICE_ATTRIBUTE_FRAME;
+  const object = new ObjectPacker(attributeFrame, budgetOf(attributeFrame, maxRemainingLength));
+  for (const reading of attributes) put(reading, (text) => object.add(text));
+  return { messages: [...packer.finish(), ...object.finish()], unpublishable };
+}
+
+/** An attribute has no time in ThingsBoard: of each key the newest. */
+function latestAttributes(readings: readonly StoredReading[]): StoredReading[] {
+  const latest = new Map<string, StoredReading>();
+  for (const reading of readings) {
+    const known = latest.get(reading.key);
+    if (reading.kind === 'attribute' && (known === undefined || known.ts <= reading.ts))
+      latest.set(reading.key, reading);
+  }
+  return [...latest.values()];
+}
+
+/** Octets that are left for what stands in the frame. */
+function budgetOf({ topic, open, close }: Frame, maxRemainingLength: number): number {
+  return maxRemainingLength - packetOverhead(topic) - octets(open) - octets(close);
 }
 
 /** The announcement of a device behind the gateway, with its device profile. */
@@ -66,6 +94,12 @@ const DEVICE_FRAME: Frame = { topic: DEVICE_TELEMETRY, open: '[', close: ']' };
 
 function gatewayFrame(device: string): Frame {
   return { topic: GATEWAY_TELEMETRY, open: `{${JSON.stringify(device)}:[`, close: ']}' };
+}
+
+const DEVICE_ATTRIBUTE_FRAME: Frame = { topic: DEVICE_ATTRIBUTES, open: '{', close: '}' };
+
+function gatewayAttributes(device: string): Frame {
+  return { topic: GATEWAY_ATTRIBUTES, open: `{${JSON.stringify(device)}:{`, close: '}}' };
 }
 
 /** Topic with its length, packet identifier, and the empty properties of MQTT 5. */
@@ -141,6 +175,43 @@ class Packer {
     this.text = '';
     this.size = 0;
     this.open = null;
+  }
+
+  finish(): readonly Message[] {
+    this.close();
+    return this.messages;
+  }
+}
+
+/** Fills messages with members of one object, up to the budget. */
+class ObjectPacker {
+  private readonly frame: Frame;
+  private readonly budget: number;
+  private readonly messages: Message[] = [];
+  private members: string[] = [];
+  private size = 0;
+
+  constructor(frame: Frame, budget: number) {
+    this.frame = frame;
+    this.budget = budget;
+  }
+
+  /** Adds `"key":value`; null, or why it can never be published. */
+  add(text: string): string | null {
+    const added = octets(text) + 1;
+    if (added > this.budget) return 'the value is larger than a packet may be';
+    if (this.size + added > this.budget) this.close();
+    this.members.push(text);
+    this.size += added;
+    return null;
+  }
+
+  private close(): void {
+    if (this.members.length === 0) return;
+    const { topic, open, close } = this.frame;
+    this.messages.push({ topic, payload: `${open}${this.members.join(',')}${close}` });
+    this.members = [];
+    this.size = 0;
   }
 
   finish(): readonly Message[] {

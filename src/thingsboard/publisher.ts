@@ -12,6 +12,7 @@ import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Connection, Target } from '../store/fleet/types.ts';
 import type { OutboxReader, Writer } from '../store/local/types.ts';
+import { AttributeTimes } from './attribute-times.ts';
 import { Backoff, type BackoffPolicies, DEFAULT_BACKOFF } from './backoff.ts';
 import { type MqttSession, newClientId, openSession } from './connection.ts';
 import { Delivery } from './delivery.ts';
@@ -100,6 +101,7 @@ class ConnectionPublisher implements Publisher {
   private readonly backoff: Backoff;
   private readonly holds: Holds;
   private readonly settlement: Settlement;
+  private readonly attributeTimes = new AttributeTimes();
   private readonly running: Promise<void>;
   private readonly drainChecks = new Set<() => void>();
   private readonly counts = { messages: 0, rows: 0, readings: 0, quarantined: 0, sessions: 0, conflicts: 0 };
@@ -210,6 +212,7 @@ class ConnectionPublisher implements Publisher {
       window,
       settlement: this.settlement,
       holds: this.holds,
+      attributeTimes: this.attributeTimes,
       logger: this.logger,
       onAcknowledged: () => {
         this.counts.messages += 1;

@@ -1,5 +1,8 @@
 /** The topics of ThingsBoard's device and gateway APIs that we publish to. */
 export const DEVICE_TELEMETRY = 'v1/devices/me/telemetry';
 export const GATEWAY_TELEMETRY = 'v1/gateway/telemetry';
+/** Client attributes: `{key: value}`; behind a gateway `{"A": {key: value}}`. */
+export const DEVICE_ATTRIBUTES = 'v1/devices/me/attributes';
+export const GATEWAY_ATTRIBUTES = 'v1/gateway/attributes';
 /** `{"device","type"}`: names the device profile before telemetry would create the device under `default`. */
 export const GATEWAY_CONNECT = 'v1/gateway/connect';

@@ -16,6 +16,7 @@ import {
   parseDecimal,
   scaledText,
   withDecimal,
+  withDecimals,
 } from '../core/decimal.ts';
 import { JsonDecimal, type JsonValue } from '../core/json.ts';
 import type { StoredReading } from '../store/local/types.ts';
@@ -48,9 +49,5 @@ function beyondInt64(value: Decimal): boolean {
 
 /** The value with at most `decimals` decimals, halves away from zero, and of a rounded one no more than it needs. */
 function rounded(value: Decimal, decimals: number): Decimal {
-  const surplus = -decimals - value.exponent;
-  if (surplus <= 0) return value;
-  const divisor = 10n ** BigInt(surplus);
-  const half = value.coefficient < 0n ? -divisor / 2n : divisor / 2n;
-  return withDecimal(normalised({ coefficient: (value.coefficient + half) / divisor, exponent: -decimals }));
+  return value.exponent >= -decimals ? value : withDecimal(normalised(withDecimals(value, decimals)));
 }

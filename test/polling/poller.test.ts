@@ -5,6 +5,7 @@ import type { MeterJob } from '../../src/line/worker.ts';
 import { knowledgeOf } from '../../src/meter/knowledge.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
 import { type CycleCommitted, MeterPoller, type PolledGroup, type PollingEvents } from '../../src/polling/poller.ts';
+import { DEFAULT_POINT_OPTIONS } from '../../src/reading/point-options.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { EventBus } from '../../src/runtime/events.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
@@ -152,6 +153,31 @@ describe('what is read when', () => {
     await clock.advance(10_000);
     await poller.stop();
     expect(committed[0]?.readings[0]?.value).toEqual({ coefficient: 2305n, exponent: -1 });
+  });
+
+  test('options of a point: its own scaler is not asked of the meter, and what does not change is not published', async () => {
+    const options = { ...DEFAULT_POINT_OPTIONS, scaler: -2, unit: 'kV', publish: 'on-change' } as const;
+    const { clock, poller, asked, commits, committed } = bench([
+      { ...VOLTAGE, points: [{ ...VOLTAGE.points[0]!, options }] },
+    ]);
+    poller.start();
+    await clock.advance(30_000);
+    await poller.stop();
+    expect(asked).toEqual([['1.0.32.7.0.255:2'], ['1.0.32.7.0.255:2'], ['1.0.32.7.0.255:2']]);
+    expect(commits.map(({ readings }) => readings.length)).toEqual([1, 0, 0]);
+    expect(commits[0]?.readings[0]).toMatchObject({ value: { coefficient: 2305n, exponent: -2 }, unit: 'kV' });
+    expect(committed.map(({ connectionIds }) => connectionIds)).toEqual([[7], [], []]);
+  });
+
+  test('a value that cannot have the type of its point fails alone', async () => {
+    const options = { ...DEFAULT_POINT_OPTIONS, scaler: 0, type: 'integer', text: 'ascii' } as const;
+    const point = { classId: 1, obis: '0.0.96.1.0.255', attribute: 7, key: 'serial', options };
+    const { clock, poller, committed } = bench([{ ...VOLTAGE, points: [VOLTAGE.points[0]!, point] }]);
+    poller.start();
+    await clock.advance(10_000);
+    await poller.stop();
+    expect(committed[0]?.readings.map(({ key }) => key)).toEqual(['voltageL1']);
+    expect(committed[0]?.failures).toMatchObject([{ key: 'serial', error: { code: 'VALUE_TYPE_MISMATCH' } }]);
   });
 
   test('a point that the meter refuses fails alone', async () => {

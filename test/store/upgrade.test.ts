@@ -6,6 +6,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { decimal } from '../../src/core/decimal.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
+import { DEFAULT_POINT_OPTIONS } from '../../src/reading/point-options.ts';
 import { checkDatabase, type Database, initDatabase, openDatabase } from '../../src/store/database.ts';
 import { loadFleet, loadLearned } from '../../src/store/fleet/load.ts';
 import { addMeter } from '../../src/store/fleet/meters.ts';
@@ -87,7 +88,17 @@ describe('a database of schema version 1', () => {
         },
       ],
       groups: [{ id: 1, meterId: 3, name: 'default', intervalMs: 5000 }],
-      points: [{ id: 1, groupId: 1, classId: 3, obis: '1.0.1.8.0.255', attribute: 2, key: 'activeEnergyImport' }],
+      points: [
+        {
+          id: 1,
+          groupId: 1,
+          classId: 3,
+          obis: '1.0.1.8.0.255',
+          attribute: 2,
+          key: 'activeEnergyImport',
+          options: DEFAULT_POINT_OPTIONS,
+        },
+      ],
     });
     expect(loadLearned(database, 3)).toEqual(new Map([['scalers', '{}']]));
     expect(createOutboxReader(database).pending(1, 0, 10)).toMatchObject([

@@ -93,6 +93,7 @@ export interface ReceivedDocument {
         readonly type: string;
         readonly gateway: string | null;
         readonly telemetry: Readonly<Record<string, readonly ReceivedPoint[]>>;
+        readonly attributes: Readonly<Record<string, { readonly type: string; readonly value: unknown }>>;
       }
     >
   >;

@@ -1,6 +1,8 @@
 /** `meter add/list/show/remove/enable/disable`: the fleet. The daemon takes changes up by itself. */
 import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
+import { changedOptions, DEFAULT_POINT_OPTIONS } from '../../reading/point-options.ts';
+import { optionWords, parseKeyedPoints, pointText } from '../../reading/point-text.ts';
 import { type Database, openDatabase } from '../../store/database.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
 import { addMeter, removeMeter, setMeterEnabled } from '../../store/fleet/meters.ts';
@@ -9,7 +11,7 @@ import { parseLink } from '../../transport/link-address.ts';
 import { type Context, verb } from '../context.ts';
 import { addMeterFlags, meterFromFlags } from '../meter-flags.ts';
 import { table } from '../table.ts';
-import { parseKeyedPoints, parseSeconds, parseSecretText } from '../values.ts';
+import { parseSeconds, parseSecretText } from '../values.ts';
 
 interface AddFlags {
   readonly interval: string;
@@ -87,7 +89,7 @@ function parseGroup(text: string): NewPointGroup {
 }
 
 function newPoints(text: string): NewPointGroup['points'] {
-  return parseKeyedPoints(text).map(({ point, key }) => ({ ...point, key }));
+  return parseKeyedPoints(text);
 }
 
 /** What may be seen of a meter. */
@@ -99,7 +101,13 @@ function described(fleet: Fleet, meter: Meter) {
       intervalSeconds: group.intervalMs / 1000,
       points: fleet.points
         .filter(({ groupId }) => groupId === group.id)
-        .map(({ classId, obis, attribute, key }) => ({ classId, obis, attribute, key })),
+        .map(({ classId, obis, attribute, key, options }) => ({
+          classId,
+          obis,
+          attribute,
+          key,
+          options: { ...changedOptions(options) },
+        })),
     }));
   return {
     name: meter.name,
@@ -142,13 +150,14 @@ function show(context: Context, command: Command): undefined {
       `client ${meter.settings.client}, server ${meter.settings.server}, authentication ${meter.settings.authentication}${shown.hasSecret ? ', secret stored' : ''}`,
       '',
       table(
-        ['GROUP', 'EVERY', 'POINT', 'KEY'],
+        ['GROUP', 'EVERY', 'POINT', 'KEY', 'OPTIONS'],
         shown.groups.flatMap((group) =>
           group.points.map((point) => [
             group.name,
             `${group.intervalSeconds} s`,
-            `${point.classId === null ? '' : `${point.classId}:`}${point.obis}:${point.attribute}`,
+            pointText(point),
             point.key,
+            optionWords({ ...DEFAULT_POINT_OPTIONS, ...point.options }).join(' '),
           ]),
         ),
       ),

@@ -8,13 +8,14 @@ import { isDateTimeAttribute } from '../../dlms/cosem/date-time-attributes.ts';
 import { isClockColumn, PROFILE_GENERIC } from '../../dlms/cosem/profile-generic.ts';
 import { unitSymbol } from '../../dlms/cosem/units.ts';
 import { type Profile, type ProfileColumn, type ProfileSelection, readProfile } from '../../meter/profile.ts';
+import { parsePoint } from '../../reading/point-text.ts';
 import { jsonOf } from '../../reading/reading-of.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Context, verb } from '../context.ts';
 import { addMeterFlags } from '../meter-flags.ts';
 import { namedMeter, withMeter } from '../one-meter.ts';
 import { table } from '../table.ts';
-import { parsePoint, parseWhole } from '../values.ts';
+import { parseWhole } from '../values.ts';
 
 interface ProfileFlags {
   readonly from?: string;

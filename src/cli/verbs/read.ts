@@ -7,13 +7,13 @@ import { isDateTimeAttribute } from '../../dlms/cosem/date-time-attributes.ts';
 import { unitSymbol } from '../../dlms/cosem/units.ts';
 import { present } from '../../dlms/decode/present.ts';
 import { type PointReference, type PointResult, readPoints } from '../../meter/points.ts';
+import { parsePoint } from '../../reading/point-text.ts';
 import { jsonOf } from '../../reading/reading-of.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Context, EXIT, verb } from '../context.ts';
 import { addMeterFlags } from '../meter-flags.ts';
 import { namedMeter, withMeter } from '../one-meter.ts';
 import { table } from '../table.ts';
-import { parsePoint } from '../values.ts';
 
 export function registerRead(program: Command): void {
   addMeterFlags(program.command('read <meter> <points...>').description('read points of a meter once')).action(

@@ -10,11 +10,11 @@ import { classOf, writeAttribute } from '../../meter/changes.ts';
 import type { Knowledge } from '../../meter/knowledge.ts';
 import { type PointReference, type PointResult, readPoints } from '../../meter/points.ts';
 import type { MeterSession } from '../../meter/session.ts';
+import { parsePoint } from '../../reading/point-text.ts';
 import { type Context, verb } from '../context.ts';
 import { dataLike, parseTypedData } from '../data-text.ts';
 import { addMeterFlags } from '../meter-flags.ts';
 import { namedMeter, withMeter } from '../one-meter.ts';
-import { parsePoint } from '../values.ts';
 
 export function registerSet(program: Command): void {
   addMeterFlags(

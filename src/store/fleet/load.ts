@@ -1,5 +1,6 @@
 /** Reading the fleet. */
 import { DEFAULT_METER_SETTINGS, type MeterSettings } from '../../dlms/settings.ts';
+import { DEFAULT_POINT_OPTIONS, type PointOptions } from '../../reading/point-options.ts';
 import { type Database, inSnapshot } from '../database.ts';
 import { mapped } from '../errors.ts';
 import { revision } from './revision.ts';
@@ -8,6 +9,7 @@ import type { Connection, Fleet, Line, Meter, Point, PointGroup, Target } from '
 
 type Row<T, Columns> = Omit<T, keyof Columns> & Columns;
 type ConnectionRow = Row<Connection, { token: Buffer; retired: number }>;
+type PointRow = Row<Point, { options: string }>;
 type MeterRow = Row<Meter, { enabled: number; settings: string; secrets: Buffer }>;
 
 /** The whole fleet as of one moment, each list in the order of its ids. Throws SEALING_KEY_*, DATABASE_*. */
@@ -41,10 +43,11 @@ export function loadFleet(database: Database): Fleet {
       )
       .all(),
     points: sql
-      .prepare<[], Point>(
-        'SELECT id, group_id AS groupId, class_id AS classId, obis, attribute, key FROM point ORDER BY id',
+      .prepare<[], PointRow>(
+        'SELECT id, group_id AS groupId, class_id AS classId, obis, attribute, key, options FROM point ORDER BY id',
       )
-      .all(),
+      .all()
+      .map((row) => ({ ...row, options: pointOptionsOf(row.options) })),
   }));
 }
 
@@ -67,6 +70,13 @@ export function connectionsOfMeter({ targets, connections }: Fleet, meterId: num
       !connection.retired &&
       (connection.meterId === meterId || (connection.meterId === null && gateways.has(connection.targetId))),
   );
+}
+
+/** Options that came after the point was stored have their defaults. */
+function pointOptionsOf(json: string): PointOptions {
+  // Most points have none, and a fleet has tens of thousands: they share one value.
+  if (json === '{}') return DEFAULT_POINT_OPTIONS;
+  return { ...DEFAULT_POINT_OPTIONS, ...(JSON.parse(json) as Partial<PointOptions>) };
 }
 
 /** Settings that came after the meter was stored have their defaults. */

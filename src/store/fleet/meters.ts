@@ -1,6 +1,7 @@
 /** Meters, with their lines, point groups and tokens. */
 import type BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../../core/errors.ts';
+import { changedOptions, DEFAULT_POINT_OPTIONS } from '../../reading/point-options.ts';
 import { type Database, inTransaction } from '../database.ts';
 import { counterKeyId, noteMeterOfCounter } from '../local/counters.ts';
 import { addConnection, retireConnections } from './connections.ts';
@@ -107,9 +108,9 @@ function insertGroup(sql: BetterSqlite3.Database, meterId: number, group: NewPoi
   const insertGroup = sql.prepare('INSERT INTO point_group (meter_id, name, interval_ms) VALUES (?, ?, ?)');
   const groupId = Number(insertGroup.run(meterId, group.name, group.intervalMs).lastInsertRowid);
   const insertPoint = sql.prepare(
-    'INSERT INTO point (group_id, meter_id, class_id, obis, attribute, key) VALUES (?, ?, ?, ?, ?, ?)',
+    'INSERT INTO point (group_id, meter_id, class_id, obis, attribute, key, options) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
-  for (const { classId, obis, attribute, key } of group.points) {
-    insertPoint.run(groupId, meterId, classId, obis, attribute, key);
+  for (const { classId, obis, attribute, key, options = DEFAULT_POINT_OPTIONS } of group.points) {
+    insertPoint.run(groupId, meterId, classId, obis, attribute, key, JSON.stringify(changedOptions(options)));
   }
 }

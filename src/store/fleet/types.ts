@@ -1,5 +1,6 @@
 /** The fleet: what is configured. Ids are never given twice, so an id that was removed never comes to mean another. */
 import type { MeterSecrets, MeterSettings } from '../../dlms/settings.ts';
+import type { PointOptions } from '../../reading/point-options.ts';
 
 export type MqttProtocol = '5' | '3.1.1';
 
@@ -62,8 +63,9 @@ export interface Point {
   /** Dotted, six value groups: `1.0.1.8.0.255`. */
   readonly obis: string;
   readonly attribute: number;
-  /** Telemetry key, unique within the meter. */
+  /** Telemetry or attribute key, unique within the meter. */
   readonly key: string;
+  readonly options: PointOptions;
 }
 
 export interface Fleet {
@@ -92,6 +94,8 @@ export interface NewPoint {
   readonly obis: string;
   readonly attribute: number;
   readonly key: string;
+  /** The defaults when absent. */
+  readonly options?: PointOptions;
 }
 
 export interface NewPointGroup {

@@ -1,5 +1,6 @@
 /** What may be written into the fleet. Each function returns the value in its canonical form, or throws. */
 import { type ErrorCode, fail } from '../../core/errors.ts';
+import { optionsFault } from '../../reading/point-options.ts';
 import type { NewMeter, NewPoint, NewPointGroup } from './types.ts';
 
 const LONGEST_NAME = 255;
@@ -74,7 +75,7 @@ function validateGroup({ name, intervalMs }: NewPointGroup): void {
   }
 }
 
-function validatePoint({ classId, obis, attribute, key }: NewPoint): void {
+function validatePoint({ classId, obis, attribute, key, options }: NewPoint): void {
   const groups = /^\d{1,3}(?:\.\d{1,3}){5}$/.test(obis) ? obis.split('.') : [];
   if (groups.length !== 6 || groups.some((group) => Number(group) > 255 || String(Number(group)) !== group)) {
     fail('INVALID_POINT', `"${obis}" is no OBIS code of six dotted value groups`);
@@ -87,4 +88,6 @@ function validatePoint({ classId, obis, attribute, key }: NewPoint): void {
     fail('INVALID_POINT', `${attribute} is no attribute of an object (-128 to 127, not 0)`);
   }
   validName(`the key of ${obis}`, key, 'INVALID_POINT');
+  const fault = options === undefined ? null : optionsFault(options);
+  if (fault !== null) fail('INVALID_POINT', `"${key}": ${fault}`);
 }

@@ -1,4 +1,5 @@
 /** What the daemon keeps of its own work: readings on their way out, and its state as others may see it. */
+import type { ReadingKind } from '../../reading/point-options.ts';
 import type { Quality, Reading } from '../../reading/reading.ts';
 
 /** A reading as it waits in the outbox: the value as text, a decimal with all its digits. */
@@ -10,6 +11,8 @@ export interface StoredReading {
   /** Decimal text, `true`/`false`, or the string. */
   readonly text: string;
   readonly quality: Quality;
+  /** `telemetry` when absent. */
+  readonly kind?: ReadingKind;
 }
 
 /** One cycle's readings for one connection. */
