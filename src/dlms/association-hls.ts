@@ -1,18 +1,19 @@
 /** The HLS exchange of an association, passes 3 and 4 (Green Book 9.2.7.4): each side proves its secret by the other's challenge. */
 import { BridgeError, fail } from '../core/errors.ts';
 import type { Aare } from './acse/types.ts';
-import { ActionExchange } from './exchange/action-exchange.ts';
+import { PROOF_CARRIERS, type ProofCarrier } from './association-proof.ts';
+import type { ServiceExchange } from './exchange/exchange.ts';
 import { type HlsCredentials, type HlsExchange, hlsAnswer, verifyHlsAnswer } from './security/hls.ts';
 import { agreementOf } from './security/key-agreement.ts';
 import { certifiedKey } from './security/key-material.ts';
 import { securitySuite } from './security/suite.ts';
+import type { MeterSettings } from './settings.ts';
 
-/** reply_to_HLS_authentication of the current association (Blue Book 4.4.4). */
-const REPLY_TO_HLS = { classId: 15, instanceId: '0.0.40.0.0.255', methodId: 1 } as const;
 const SUCCESS = 0;
 const EMPTY = new Uint8Array(0);
 
 export interface HlsBeginning {
+  readonly referencing: MeterSettings['referencing'];
   readonly credentials: HlsCredentials;
   /** CtoS, as the AARQ carried it. */
   readonly challenge: Uint8Array;
@@ -25,20 +26,23 @@ export interface HlsBeginning {
 
 export class HlsHandshake {
   private readonly authority: Uint8Array | null;
+  private readonly referencing: MeterSettings['referencing'];
   private credentials: HlsCredentials;
   private exchange: HlsExchange;
+  private carrier: ProofCarrier | null = null;
 
-  constructor({ credentials, challenge, clientTitle, serverTitle, authority }: HlsBeginning) {
+  constructor({ referencing, credentials, challenge, clientTitle, serverTitle, authority }: HlsBeginning) {
+    this.referencing = referencing;
     this.credentials = credentials;
     this.authority = authority;
     this.exchange = { ctos: challenge, clientTitle, stoc: EMPTY, serverTitle: serverTitle ?? EMPTY };
   }
 
   /**
-   * Pass 3: f(StoC), to be carried by an ACTION. Throws AUTHENTICATION_FAILED when the meter sent no usable challenge, or a
+   * Pass 3: f(StoC), carried by an ACTION, or a Read with parameters. Throws AUTHENTICATION_FAILED when the meter sent no usable challenge, or a
    * certificate that is not believed; KEY_MISSING when nothing tells the key that it signs with.
    */
-  prove(aare: Aare, takeCounter: () => number): ActionExchange {
+  prove(aare: Aare, takeCounter: () => number): ServiceExchange<unknown> {
     const { respondingAuthenticationValue, respondingAPTitle } = aare;
     const stoc = respondingAuthenticationValue?.hex;
     if (stoc === undefined) throw failed('the meter sent no challenge');
@@ -50,7 +54,8 @@ export class HlsHandshake {
     this.learnKey(aare);
     const counter = this.credentials.mechanism === 'gmac' ? takeCounter() : null;
     const value = hlsAnswer('client', this.exchange, this.credentials, counter);
-    return new ActionExchange([{ method: REPLY_TO_HLS, parameters: { type: 'octet-string', value } }]);
+    this.carrier = PROOF_CARRIERS[this.referencing](value);
+    return this.carrier.exchange;
   }
 
   /** A configured key goes before one in a certificate. */
@@ -70,7 +75,8 @@ export class HlsHandshake {
   }
 
   /** Pass 4: only a meter that has our secret can give f(CtoS). Throws AUTHENTICATION_FAILED. */
-  verify({ result: [outcome] }: ActionExchange): void {
+  verify(): void {
+    const outcome = this.carrier?.outcome();
     const answer = outcome?.returnParameters ?? null;
     if (outcome?.result.code !== SUCCESS)
       throw failed(`the meter does not accept our proof: ${outcome?.result.name ?? 'no answer'}`);

@@ -1,13 +1,14 @@
 /** Opening and releasing an association: what the client proposes, and what was agreed (Green Book 9.3.4, 9.3.5). */
 import { BridgeError, fail } from '../core/errors.ts';
 import { aarqOf, encodeAcse, userInformationOf } from './acse/acse.ts';
+import { otherReferencingError } from './acse/diagnostics.ts';
 import type { Aare, UserInformation } from './acse/types.ts';
 import type { ApduSecurity } from './association-security.ts';
 import type { HlsCredentials } from './security/hls.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
 import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
 import type { Conformance, ConformanceBit } from './xdlms/conformance.ts';
-import { initiateRequestOf } from './xdlms/initiate.ts';
+import { initiateRequestOf, VAA_NAMES } from './xdlms/initiate.ts';
 
 /** What both sides hold to while the association stands. */
 export interface AgreedContext {
@@ -16,19 +17,33 @@ export interface AgreedContext {
   readonly serverMaxReceivePduSize: number;
 }
 
-/** The services that this client uses; what is not proposed is not granted. */
-const PROPOSED: readonly ConformanceBit[] = [
-  'priority-mgmt-supported',
-  'block-transfer-with-get-or-read',
-  'block-transfer-with-set-or-write',
-  'block-transfer-with-action',
-  'multiple-references',
-  'get',
-  'set',
-  'selective-access',
-  'event-notification',
-  'action',
-];
+type Referencing = MeterSettings['referencing'];
+
+/** The services that this client uses, by referencing; what is not proposed is not granted. */
+const PROPOSED: Readonly<Record<Referencing, readonly ConformanceBit[]>> = {
+  ln: [
+    'priority-mgmt-supported',
+    'block-transfer-with-get-or-read',
+    'block-transfer-with-set-or-write',
+    'block-transfer-with-action',
+    'multiple-references',
+    'get',
+    'set',
+    'selective-access',
+    'event-notification',
+    'action',
+  ],
+  sn: [
+    'read',
+    'write',
+    'unconfirmed-write',
+    'block-transfer-with-get-or-read',
+    'block-transfer-with-set-or-write',
+    'multiple-references',
+    'information-report',
+    'parameterized-access',
+  ],
+};
 
 export interface Opening {
   readonly settings: MeterSettings;
@@ -45,11 +60,11 @@ export interface Opening {
 /** The AARQ. Throws UNSUPPORTED for what this client does not speak, KEY_MISSING without the secret that a level needs. */
 export function aarqBytes({ settings, secrets, security, clientTitle, challenge, dedicatedKey }: Opening): Uint8Array {
   const { authentication, referencing, maxPdu } = settings;
-  if (referencing !== 'ln') fail('UNSUPPORTED', 'short name referencing is not implemented yet', { layer: 'acse' });
   if (authentication === 'low' && secrets.secret === null) {
     fail('KEY_MISSING', 'authentication level low needs a password', { layer: 'acse' });
   }
-  const bits: readonly ConformanceBit[] = security === null ? PROPOSED : ['general-protection', ...PROPOSED];
+  const bits: readonly ConformanceBit[] =
+    security === null ? PROPOSED[referencing] : ['general-protection', ...PROPOSED[referencing]];
   const plain = { ...initiateRequestOf(bits, maxPdu), dedicatedKey };
   return encodeAcse(
     aarqOf({
@@ -67,22 +82,36 @@ export function aarqBytes({ settings, secrets, security, clientTitle, challenge,
 /** The RLRQ; with ciphering it proves by its contents that it comes from us. */
 export function rlrqBytes(settings: MeterSettings, security: ApduSecurity | null): Uint8Array {
   if (security === null) return encodeAcse({ apdu: 'rlrq', reason: 'normal' });
-  const plain = encodeApdu(initiateRequestOf(PROPOSED, settings.maxPdu));
+  const plain = encodeApdu(initiateRequestOf(PROPOSED[settings.referencing], settings.maxPdu));
   const userInformation: UserInformation = userInformationOf(decodeApdu(security.protectInitiate(plain)));
   return encodeAcse({ apdu: 'rlrq', reason: 'normal', userInformation });
 }
 
-/** From an accepting AARE. Throws MALFORMED when it does not say what was agreed; DECRYPT_FAILED and the like. */
-export function agreedContextOf(aare: Aare, security: ApduSecurity | null): AgreedContext {
+/**
+ * From an accepting AARE. Throws MALFORMED when it does not say what was agreed, CONTEXT_NOT_SUPPORTED when it agreed to the
+ * other kind of names; DECRYPT_FAILED and the like.
+ */
+export function agreedContextOf(aare: Aare, security: ApduSecurity | null, referencing: Referencing): AgreedContext {
   const { respondingAPTitle } = aare;
   if (respondingAPTitle !== undefined) security?.learnServerTitle(respondingAPTitle);
   const response = openedContents(aare, security);
   if (response?.apdu !== 'initiateResponse') {
     return fail('MALFORMED', 'the meter accepted without an initiateResponse', { layer: 'acse' });
   }
-  const { negotiatedConformance: conformance, serverMaxReceivePduSize } = response;
+  const { negotiatedConformance: conformance, serverMaxReceivePduSize, vaaName } = response;
+  requireNames(referencing, vaaName, conformance);
   security?.agreed(respondingAPTitle ?? null, conformance.bits.includes('general-protection'));
   return { conformance, serverMaxReceivePduSize };
+}
+
+/**
+ * The VAA name tells which names the meter speaks (FA00: short ones). One that names itself wrongly and grants our services
+ * all the same is taken at its deeds.
+ */
+function requireNames(asked: Referencing, vaaName: string, { bits }: Conformance): void {
+  const other: Referencing = asked === 'ln' ? 'sn' : 'ln';
+  if (vaaName !== VAA_NAMES[other] || bits.includes(asked === 'ln' ? 'get' : 'read')) return;
+  throw otherReferencingError(`the meter accepted with the VAA name ${vaaName}`, other);
 }
 
 /** Meters may answer a ciphered proposal in the plain when they refuse; accepting in the plain is a downgrade. */

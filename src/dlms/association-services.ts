@@ -3,7 +3,7 @@
  * requests that were given up, and a refusal from an answer. What goes on within a service stands in `exchange/`.
  */
 import type { BridgeError } from '../core/errors.ts';
-import type { ExchangeContext, ExchangeStep, ServiceExchange } from './exchange/exchange.ts';
+import type { ExchangeStep, ServiceExchange, ServiceLimits } from './exchange/exchange.ts';
 import type { Apdu } from './xdlms/apdu.ts';
 import { invokeIdAndPriority } from './xdlms/invoke-id.ts';
 import { endsAssociation, responseError } from './xdlms/response-error.ts';
@@ -36,11 +36,7 @@ export class ServiceDialogue {
   }
 
   /** The first request. Throws SERVICE_NOT_GRANTED, PDU_TOO_SMALL; then nothing has happened. */
-  begin(
-    exchange: ServiceExchange<unknown>,
-    limits: Omit<ExchangeContext, 'invokeIdAndPriority'>,
-    invokeId = (this.invokeId + 1) % INVOKE_IDS,
-  ): Apdu {
+  begin(exchange: ServiceExchange<unknown>, limits: ServiceLimits, invokeId = (this.invokeId + 1) % INVOKE_IDS): Apdu {
     const request = exchange.begin({ ...limits, invokeIdAndPriority: invokeIdAndPriority(invokeId) });
     this.invokeId = invokeId;
     this.current = exchange;

@@ -29,8 +29,7 @@ import {
   type AssociationStep,
   TRANSITIONS,
 } from './association-states.ts';
-import { ActionExchange } from './exchange/action-exchange.ts';
-import type { ExchangeContext, ServiceExchange } from './exchange/exchange.ts';
+import type { ServiceExchange, ServiceLimits } from './exchange/exchange.ts';
 import { withReturnParametersFlag } from './quirks.ts';
 import type { HlsCredentials } from './security/hls.ts';
 import { securitySuite } from './security/suite.ts';
@@ -107,6 +106,7 @@ export class AssociationClient {
     const { credentials } = this;
     if (credentials === null || challenge === null) return null;
     return new HlsHandshake({
+      referencing: this.options.settings.referencing,
       credentials,
       challenge,
       clientTitle: this.clientTitle(),
@@ -150,7 +150,13 @@ export class AssociationClient {
     return this.outgoing(request);
   }
 
-  private limits(): Omit<ExchangeContext, 'invokeIdAndPriority'> {
+  /** The APDUs of a service that the meter does not answer. Throws SERVICE_NOT_GRANTED, PDU_TOO_SMALL. */
+  unconfirmed(service: (limits: ServiceLimits) => Apdu): readonly Uint8Array[] {
+    if (this.current !== 'associated') fail('SERVICE_NOT_GRANTED', 'no association stands that is at rest');
+    return this.outgoing(service(this.limits()));
+  }
+
+  private limits(): ServiceLimits {
     return { maxRequestPdu: this.maxRequestPdu, require: (bit) => this.requireGranted(bit) };
   }
 
@@ -195,9 +201,10 @@ export class AssociationClient {
         new BridgeError('UNEXPECTED_RESPONSE', `${answer.apdu} where an AARE was awaited`, { layer: 'acse' }),
       );
     }
-    const error = associationError(answer);
+    const { referencing } = this.options.settings;
+    const error = associationError(answer, referencing);
     if (error !== null) return this.refuse(error);
-    this.agreed = agreedContextOf(answer, this.security);
+    this.agreed = agreedContextOf(answer, this.security, referencing);
     if (this.handshake !== null) return this.proveOurselves(this.handshake, answer);
     if (answer.resultSourceDiagnostic.code === AUTHENTICATION_REQUIRED)
       return this.refuse(furtherAuthenticationError());
@@ -205,7 +212,7 @@ export class AssociationClient {
   }
 
   private proveOurselves(handshake: HlsHandshake, aare: Aare): AssociationStep {
-    let proof: ActionExchange;
+    let proof: ServiceExchange<unknown>;
     try {
       proof = handshake.prove(aare, this.options.takeCounter);
     } catch (thrown) {
@@ -215,9 +222,9 @@ export class AssociationClient {
     return { send: this.outgoing(this.services.begin(proof, this.limits(), FIRST_INVOKE_ID)), event: null };
   }
 
-  private onProof(exchange: ActionExchange): AssociationStep {
+  private onProof(): AssociationStep {
     try {
-      this.handshake?.verify(exchange);
+      this.handshake?.verify();
     } catch (thrown) {
       return this.refuse(asBridgeError(thrown));
     }
@@ -260,13 +267,11 @@ export class AssociationClient {
         return this.failWith(step.error);
       case 'lost':
         return this.loseTo(step.error);
-      case 'done': {
-        const { exchange } = this.services;
-        if (this.current === 'authenticating' && exchange instanceof ActionExchange) return this.onProof(exchange);
+      case 'done':
+        if (this.current === 'authenticating') return this.onProof();
         this.move('answered');
         this.services.end();
         return { send: [], event: { kind: 'answered' } };
-      }
     }
   }
 

@@ -24,13 +24,21 @@ export { CLASSES, className } from './cosem/classes.ts';
 export { type CosemValue, cosemValue } from './cosem/data-value.ts';
 export { type CosemObject, decodeObjectList, type ObjectList, parseObjectList } from './cosem/object-list.ts';
 export { parseScalerUnit, type ScalerUnit } from './cosem/scaler-unit.ts';
+export {
+  attributeShortName,
+  decodeShortNameList,
+  methodShortName,
+  type ShortNamedObject,
+} from './cosem/short-names.ts';
 export { unitSymbol } from './cosem/units.ts';
 export { decodeBatch } from './decode/batch.ts';
 export { decodeBytes } from './decode/bytes.ts';
 export { ActionExchange, type MethodCall } from './exchange/action-exchange.ts';
 export type { ServiceExchange } from './exchange/exchange.ts';
 export { GetExchange } from './exchange/get-exchange.ts';
+export { ReadExchange, type VariableSelection } from './exchange/read-exchange.ts';
 export { type AttributeValue, SetExchange } from './exchange/set-exchange.ts';
+export { unconfirmedWrite, type VariableValue, WriteExchange } from './exchange/write-exchange.ts';
 export { HdlcClientLink } from './hdlc/client-link.ts';
 export type { ClientLink, Discarded, LinkEvent, LinkOutput } from './link.ts';
 export {

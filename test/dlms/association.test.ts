@@ -94,9 +94,6 @@ describe('opening', () => {
 
   test('what is not there yet says so before anything is sent', () => {
     expect(() => clientOf({ authentication: 'ecdsa' })).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }));
-    const client = clientOf({ referencing: 'sn' });
-    expect(() => client.open()).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
-    expect(client.state).toBe('closed');
   });
 });
 

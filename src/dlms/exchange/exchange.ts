@@ -8,12 +8,16 @@ import type { Apdu } from '../xdlms/apdu.ts';
 import type { ConformanceBit } from '../xdlms/conformance.ts';
 import type { InvokeIdAndPriority } from '../xdlms/invoke-id.ts';
 
-export interface ExchangeContext {
-  readonly invokeIdAndPriority: InvokeIdAndPriority;
+/** What every request has to keep to. */
+export interface ServiceLimits {
   /** Octets of the largest request that the meter takes; 0 for no limit. */
   readonly maxRequestPdu: number;
   /** Throws SERVICE_NOT_GRANTED when the meter did not grant it. */
   require(bit: ConformanceBit): void;
+}
+
+export interface ExchangeContext extends ServiceLimits {
+  readonly invokeIdAndPriority: InvokeIdAndPriority;
 }
 
 export type ExchangeStep =
