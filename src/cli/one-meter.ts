@@ -2,7 +2,7 @@
 import { fail } from '../core/errors.ts';
 import type { MeterSecrets, MeterSettings } from '../dlms/settings.ts';
 import { LineWorker } from '../line/worker.ts';
-import { type Knowledge, knowledgeOf } from '../meter/knowledge.ts';
+import { type Knowledge, knowledgeOf, recallShortNames } from '../meter/knowledge.ts';
 import type { MeterSession } from '../meter/session.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { openDatabase } from '../store/database.ts';
@@ -49,7 +49,7 @@ export function namedMeter(context: Context, name: string, flags: MeterFlags): N
 /** Runs with a standing association, then releases it and closes the line. Throws INTERRUPTED when the user gives up. */
 export async function withMeter<T>(
   context: Context,
-  { name, address, settings, secrets }: NamedMeter,
+  { name, address, settings, secrets, knowledge }: NamedMeter,
   action: (session: MeterSession) => Promise<T>,
 ): Promise<T> {
   const line = new LineWorker({
@@ -64,7 +64,11 @@ export async function withMeter<T>(
     const interrupted = new Promise<never>((_, reject) => {
       context.signal.addEventListener('abort', () => reject(context.signal.reason), { once: true });
     });
-    return await Promise.race([line.submit({ meterId: 1, priority: 'command', due: 0, run: action }), interrupted]);
+    const run = (session: MeterSession): Promise<T> => {
+      recallShortNames(session, knowledge);
+      return action(session);
+    };
+    return await Promise.race([line.submit({ meterId: 1, priority: 'command', due: 0, run }), interrupted]);
   } finally {
     // A meter that hangs must not keep an interrupted user waiting for its time-outs.
     await line.stop(context.signal.aborted ? 0 : undefined);

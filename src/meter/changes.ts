@@ -1,8 +1,6 @@
 /** What changes a meter: writing an attribute, calling a method. Both either succeed or throw what the meter said. */
 import { BridgeError, fail } from '../core/errors.ts';
 import type { Data } from '../dlms/axdr/data.ts';
-import { ActionExchange } from '../dlms/exchange/action-exchange.ts';
-import { SetExchange } from '../dlms/exchange/set-exchange.ts';
 import { ACTION_RESULTS, dataAccessError, dataAccessErrorCode } from '../dlms/xdlms/data-access-result.ts';
 import type { AttributeReference, MethodReference } from '../dlms/xdlms/services.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -13,7 +11,7 @@ const SUCCESS = 0;
 
 /** Writes one attribute. Throws DATA_ACCESS_*, SERVICE_NOT_GRANTED, INVALID_VALUE for a number beyond its type. */
 export async function writeAttribute(session: MeterSession, attribute: AttributeReference, value: Data): Promise<void> {
-  const [result] = await session.run(new SetExchange([{ ...attribute, accessSelection: null, value }]));
+  const [result] = await session.set([{ ...attribute, accessSelection: null, value }]);
   const { code } = result ?? fail('UNEXPECTED_RESPONSE', 'a SET without result');
   const { classId, instanceId, attributeId } = attribute;
   if (code !== SUCCESS) throw dataAccessError(code, `${classId}:${instanceId}:${attributeId}`);
@@ -25,7 +23,7 @@ export async function callMethod(
   method: MethodReference,
   parameters: Data | null,
 ): Promise<Data | null> {
-  const [outcome] = await session.run(new ActionExchange([{ method, parameters }]));
+  const [outcome] = await session.action([{ method, parameters }]);
   const { result, returnParameters } = outcome ?? fail('UNEXPECTED_RESPONSE', 'an ACTION without result');
   if (result.code !== SUCCESS) throw actionError(result.code, method);
   return returnParameters !== null && 'data' in returnParameters ? returnParameters.data : null;

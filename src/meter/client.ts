@@ -1,17 +1,8 @@
 /** The typed client: reads any number of attributes in as few requests as PDU size and conformance allow. */
-import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
-import { dataBytes } from '../dlms/axdr/data.ts';
-import { type ObjectList, parseObjectList } from '../dlms/cosem/object-list.ts';
-import { RawGetExchange } from '../dlms/exchange/raw-get-exchange.ts';
-import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
+import { asBridgeError, type BridgeError } from '../core/errors.ts';
+import type { ObjectList } from '../dlms/cosem/object-list.ts';
 import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import type { MeterSession } from './session.ts';
-
-/** Octets of a GET.request-with-list before its items, and of one item without selective access (Green Book, get-request). */
-const LIST_HEADER = 4;
-const LIST_ITEM = 10;
-/** A count that any meter takes, where the PDU would allow thousands. */
-const LONGEST_LIST = 255;
 
 /** temporary-failure: worth one more try within the same cycle. */
 const TEMPORARY_FAILURE = 2;
@@ -36,33 +27,22 @@ export async function readAttributes(
   return results.map((result, index) => (again.includes(index) ? retried[again.indexOf(index)]! : result));
 }
 
-const OBJECT_LIST: AttributeReference = { classId: 15, instanceId: '0.0.40.0.0.255', attributeId: 2 };
-
 /**
- * The association's object list (attribute 2 of the current association, 0.0.40.0.0.255), with what was odd about it.
- * Throws DATA_ACCESS_*, MALFORMED for what is no list at all, and what ends the session.
+ * The association's object list, with what was odd about it. Throws DATA_ACCESS_*, MALFORMED for what is no list at all,
+ * and what ends the session.
  */
-export async function readObjectList(session: MeterSession): Promise<ObjectList> {
-  const [result] = await session.run(new RawGetExchange(OBJECT_LIST));
-  if (result === undefined) return fail('UNEXPECTED_RESPONSE', 'no object list');
-  if (!('data' in result)) throw dataAccessError(result.dataAccessResult.code, 'the object list');
-  return parseObjectList(result.data.type === 'octet-string' ? result.data.value : dataBytes(result.data));
+export function readObjectList(session: MeterSession): Promise<ObjectList> {
+  return session.objectList();
 }
 
 async function readOnce(session: MeterSession, attributes: readonly AttributeReference[]): Promise<GetResult[]> {
   const results: GetResult[] = [];
   for (let at = 0; at < attributes.length; ) {
-    const portion = attributes.slice(at, at + portionLength(session));
+    const portion = attributes.slice(at, at + session.longestList);
     results.push(...(await readPortion(session, portion)));
     at += portion.length;
   }
   return results;
-}
-
-function portionLength(session: MeterSession): number {
-  if (!session.mayUseLists) return 1;
-  if (session.maxRequestPdu === 0) return LONGEST_LIST;
-  return Math.max(1, Math.min(LONGEST_LIST, Math.floor((session.maxRequestPdu - LIST_HEADER) / LIST_ITEM)));
 }
 
 async function readPortion(

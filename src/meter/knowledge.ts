@@ -1,5 +1,7 @@
 /** What was learned of a meter and is kept by others for it, so that a steady-state poll asks for values only. */
 import type { ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
+import { type ShortNamedObject, ShortNames } from '../dlms/cosem/short-names.ts';
+import type { MeterSession } from './session.ts';
 
 /** How a fact is kept: a kind and a JSON text, whatever the keeper is. */
 export interface LearnedFact {
@@ -14,10 +16,13 @@ export interface Knowledge {
   classes: ReadonlyMap<string, number> | null;
   /** The list was read by this process: an object that it has not is not looked for again. */
   classesAreFresh: boolean;
+  /** null for a meter that speaks logical names, and while they were not read. */
+  shortNames: ShortNames | null;
 }
 
 const SCALER_UNIT = 'scaler-unit:';
 const CLASSES = 'object-classes';
+const SHORT_NAMES = 'short-names';
 
 export function objectKey(classId: number, obis: string): string {
   return `${classId}:${obis}`;
@@ -31,10 +36,12 @@ export function knowledgeOf(learned: ReadonlyMap<string, string>): Knowledge {
       scalerUnits.set(kind.slice(SCALER_UNIT.length), JSON.parse(json) as ScalerUnit | null);
   }
   const classes = learned.get(CLASSES);
+  const names = learned.get(SHORT_NAMES);
   return {
     scalerUnits,
     classes: classes === undefined ? null : new Map(JSON.parse(classes) as [string, number][]),
     classesAreFresh: false,
+    shortNames: names === undefined ? null : new ShortNames(JSON.parse(names) as readonly ShortNamedObject[]),
   };
 }
 
@@ -44,4 +51,17 @@ export function scalerUnitFact(key: string, scalerUnit: ScalerUnit | null): Lear
 
 export function classesFact(classes: ReadonlyMap<string, number>): LearnedFact {
   return { kind: CLASSES, json: JSON.stringify([...classes]) };
+}
+
+/** Lets the session use the short names that are known. */
+export function recallShortNames(session: MeterSession, { shortNames }: Knowledge): void {
+  if (shortNames !== null) session.recallShortNames(shortNames);
+}
+
+/** What the session learned of short names and is worth keeping; `knowledge` has it then. */
+export function learnedShortNames(session: MeterSession, knowledge: Knowledge): readonly LearnedFact[] {
+  const { shortNames } = session;
+  if (shortNames === null || shortNames === knowledge.shortNames) return [];
+  knowledge.shortNames = shortNames;
+  return [{ kind: SHORT_NAMES, json: JSON.stringify(shortNames.objects) }];
 }

@@ -9,7 +9,15 @@ import { parseScalerUnit, type ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import { readAttributes, readObjectList } from './client.ts';
-import { classesFact, type Knowledge, type LearnedFact, objectKey, scalerUnitFact } from './knowledge.ts';
+import {
+  classesFact,
+  type Knowledge,
+  type LearnedFact,
+  learnedShortNames,
+  objectKey,
+  recallShortNames,
+  scalerUnitFact,
+} from './knowledge.ts';
 import type { MeterSession } from './session.ts';
 
 export interface PointReference {
@@ -56,11 +64,13 @@ export async function readPoints(
   knowledge: Knowledge,
 ): Promise<PointsRead> {
   const learned: LearnedFact[] = [];
+  recallShortNames(session, knowledge);
   const classes = await classesOf(session, points, knowledge, learned);
 
   const wanted = new RequestList();
   const plans = points.map((point, index) => planOf(point, classes[index]!, knowledge, wanted));
   const answers = await readAttributes(session, wanted.attributes);
+  learned.push(...learnedShortNames(session, knowledge));
 
   const results = plans.map((plan): PointResult => {
     if (plan instanceof BridgeError)

@@ -21,7 +21,6 @@ import {
   wholeNumber,
 } from '../dlms/cosem/profile-generic.ts';
 import { parseScalerUnit, type ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
-import { GetExchange } from '../dlms/exchange/get-exchange.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AccessSelection, AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import { readAttributes } from './client.ts';
@@ -216,7 +215,7 @@ async function readBuffer(
     try {
       // Some meters end the association over a request that they do not know.
       await session.ensureAssociated();
-      const [result] = await session.run(new GetExchange([{ ...buffer, accessSelection }]));
+      const [result] = await session.get([{ ...buffer, accessSelection }]);
       if (result === undefined) return fail('UNEXPECTED_RESPONSE', 'no buffer');
       if ('data' in result) return { buffer: result.data, isSelected: accessSelection !== null };
       throw dataAccessError(result.dataAccessResult.code, `the buffer of ${obis}`);

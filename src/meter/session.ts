@@ -6,18 +6,26 @@ import { randomBytes } from 'node:crypto';
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
 import { AssociationClient } from '../dlms/association.ts';
 import type { AssociationEvent } from '../dlms/association-states.ts';
+import type { ObjectList } from '../dlms/cosem/object-list.ts';
+import type { ShortNames } from '../dlms/cosem/short-names.ts';
+import type { MethodCall } from '../dlms/exchange/action-exchange.ts';
 import type { ServiceExchange } from '../dlms/exchange/exchange.ts';
-import { GetExchange } from '../dlms/exchange/get-exchange.ts';
+import type { AttributeValue } from '../dlms/exchange/set-exchange.ts';
 import { HdlcClientLink } from '../dlms/hdlc/client-link.ts';
 import type { ClientLink } from '../dlms/link.ts';
 import { type MeterSecrets, type MeterSettings, NO_SECRETS } from '../dlms/settings.ts';
 import { WrapperClientLink } from '../dlms/wrapper.ts';
-import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
+import type { ConformanceBit } from '../dlms/xdlms/conformance.ts';
+import type { DataAccessResult } from '../dlms/xdlms/data-access-result.ts';
+import type { ActionOutcome, GetResult } from '../dlms/xdlms/services.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Framing } from '../transport/link-address.ts';
 import { type ChannelCounts, MeterChannel, type Wire } from './channel.ts';
 import { CounterPool, type CounterStore } from './counters.ts';
+import { LogicalNameServices } from './logical-names.ts';
+import { type AttributeRequest, longestListOf, type MeterServices, type ServiceCarrier } from './services.ts';
+import { ShortNameServices } from './short-names.ts';
 
 export interface SessionOptions {
   readonly settings: MeterSettings;
@@ -51,18 +59,25 @@ interface Standing {
   readonly channel: MeterChannel;
 }
 
-export class MeterSession {
+const SERVICES: Readonly<Record<MeterSettings['referencing'], (carrier: ServiceCarrier) => MeterServices>> = {
+  ln: (carrier) => new LogicalNameServices(carrier),
+  sn: (carrier) => new ShortNameServices(carrier),
+};
+
+export class MeterSession implements ServiceCarrier {
   /** Round trips and octets since the session was made, over all its associations. */
   readonly counts: ChannelCounts = { roundTrips: 0, bytesSent: 0, bytesReceived: 0 };
   /** Set once the meter has refused a GET-with-list that it had granted. */
   listRefused = false;
   private readonly options: SessionOptions;
   private readonly counters: CounterPool;
+  private readonly services: MeterServices;
   private standing: Standing | null = null;
 
   constructor(options: SessionOptions) {
     this.options = options;
     this.counters = new CounterPool(options.security.counters);
+    this.services = SERVICES[options.settings.referencing](this);
   }
 
   get isAssociated(): boolean {
@@ -74,9 +89,23 @@ export class MeterSession {
     return this.standing?.association.maxRequestPdu ?? 0;
   }
 
-  get mayUseLists(): boolean {
-    const granted = this.standing?.association.negotiated?.conformance.bits ?? [];
-    return !this.listRefused && granted.includes('multiple-references');
+  get longestList(): number {
+    if (this.listRefused || !this.isGranted('multiple-references')) return 1;
+    return longestListOf(this.services.listShape, this.maxRequestPdu);
+  }
+
+  isGranted(bit: ConformanceBit): boolean {
+    return this.standing?.association.negotiated?.conformance.bits.includes(bit) ?? false;
+  }
+
+  /** See `MeterServices`. */
+  get shortNames(): ShortNames | null {
+    return this.services.shortNames;
+  }
+
+  /** Short names that were learned before; nothing to a meter that speaks logical names. */
+  recallShortNames(names: ShortNames): void {
+    this.services.recall(names);
   }
 
   /** Makes the association stand. Throws METER_*, LINK_*, LINE_*, ASSOCIATION_REJECTED, AUTHENTICATION_* and the like. */
@@ -85,6 +114,7 @@ export class MeterSession {
     this.forget();
     const { settings, secrets } = this.options;
     if (usesCounters(settings) && (await this.counters.ensure(COUNTERS_PER_STEP))) await this.learnCounter();
+    this.services.associated();
     try {
       this.standing = await this.associate(settings, secrets);
     } catch (thrown) {
@@ -100,9 +130,7 @@ export class MeterSession {
     const { standing } = this;
     if (standing === null) return fail('ASSOCIATION_LOST', 'no association stands');
     try {
-      const event = await this.converse(standing, (association) => association.begin(exchange));
-      if (event.kind !== 'answered') throw errorOf(event);
-      return exchange.result;
+      return await this.carry(standing, exchange);
     } catch (thrown) {
       if (standing.association.state !== 'associated') this.forget();
       const error = asBridgeError(thrown);
@@ -111,9 +139,28 @@ export class MeterSession {
     }
   }
 
-  /** One GET service: one attribute, or several with-list, blocks joined. */
-  get(attributes: readonly AttributeReference[]): Promise<readonly GetResult[]> {
-    return this.run(new GetExchange(attributes.map((attribute) => ({ ...attribute, accessSelection: null }))));
+  private async carry<Result>(standing: Standing, exchange: ServiceExchange<Result>): Promise<Result> {
+    const event = await this.converse(standing, (association) => association.begin(exchange));
+    if (event.kind !== 'answered') throw errorOf(event);
+    return exchange.result;
+  }
+
+  /** One service: one attribute, or several with-list, blocks joined. */
+  get(attributes: readonly AttributeRequest[]): Promise<readonly GetResult[]> {
+    return this.services.get(attributes.map((attribute) => ({ accessSelection: null, ...attribute })));
+  }
+
+  /** See `get`. */
+  set(values: readonly AttributeValue[]): Promise<readonly DataAccessResult[]> {
+    return this.services.set(values);
+  }
+
+  action(calls: readonly MethodCall[]): Promise<readonly ActionOutcome[]> {
+    return this.services.action(calls);
+  }
+
+  objectList(): Promise<ObjectList> {
+    return this.services.objectList();
   }
 
   /** Releases the association and the link; what goes wrong then does not matter, the line may be closed next. */
@@ -216,10 +263,13 @@ export class MeterSession {
     const asPublic: MeterSettings = { ...settings, client: PUBLIC_CLIENT, authentication: 'none', security: 'none' };
     try {
       const standing = await this.associate(asPublic, NO_SECRETS);
-      const exchange = new GetExchange([{ ...INVOCATION_COUNTER, accessSelection: null }]);
-      const event = await this.converse(standing, (association) => association.begin(exchange));
+      const services = SERVICES[settings.referencing]({
+        run: (exchange) => this.carry(standing, exchange),
+        isGranted: () => false,
+        longestList: 1,
+      });
+      const [result] = await services.get([{ ...INVOCATION_COUNTER, accessSelection: null }]);
       await this.end(standing);
-      const [result] = event.kind === 'answered' ? exchange.result : [];
       const value = result !== undefined && 'data' in result && 'value' in result.data ? result.data.value : null;
       if (typeof value !== 'number') return;
       // Nothing vouches for what the public client reads: one forged value near the end would use the key up for good.

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { BridgeError, type ErrorCode } from '../../src/core/errors.ts';
 import type { AttributeReference, GetResult } from '../../src/dlms/xdlms/services.ts';
 import { readAttributes } from '../../src/meter/client.ts';
+import { longestListOf } from '../../src/meter/services.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
 
 const ATTRIBUTES = [1, 2, 3].map((c) => ({ classId: 3, instanceId: `1.0.${c}.8.0.255`, attributeId: 2 }));
@@ -13,9 +14,8 @@ function session(code: ErrorCode | null, standing: boolean, maxRequestPdu = 0) {
   const fake = {
     isAssociated: true,
     listRefused: false,
-    maxRequestPdu,
-    get mayUseLists() {
-      return !fake.listRefused;
+    get longestList() {
+      return fake.listRefused ? 1 : longestListOf({ header: 4, item: 10 }, maxRequestPdu);
     },
     async get(attributes: readonly AttributeReference[]): Promise<readonly GetResult[]> {
       asked.push(attributes.length);

@@ -3,9 +3,8 @@ import { expect, test } from 'vitest';
 import { toHex } from '../../src/core/bytes.ts';
 import type { Data } from '../../src/dlms/axdr/data.ts';
 import { cosemDateTimeOf, dateTimeBytes, dateTimeOf, isoText } from '../../src/dlms/axdr/date-time.ts';
-import type { SetExchange } from '../../src/dlms/exchange/set-exchange.ts';
+import type { AttributeValue } from '../../src/dlms/exchange/set-exchange.ts';
 import { dataAccessResult } from '../../src/dlms/xdlms/data-access-result.ts';
-import { invokeIdAndPriority } from '../../src/dlms/xdlms/invoke-id.ts';
 import type { AttributeReference } from '../../src/dlms/xdlms/services.ts';
 import { readClock, setClock } from '../../src/meter/meter-clock.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
@@ -30,16 +29,10 @@ function meterWith({ time, timeZone, daylightSaving }: ClockAttributes, setResul
   };
   const session = {
     isAssociated: true,
-    mayUseLists: true,
-    maxRequestPdu: 0,
+    longestList: 255,
     get: async (asked: readonly AttributeReference[]) => asked.map(({ attributeId }) => value(attributes[attributeId])),
-    async run(exchange: SetExchange) {
-      const request = exchange.begin({
-        invokeIdAndPriority: invokeIdAndPriority(1),
-        maxRequestPdu: 0,
-        require: () => {},
-      });
-      if (request.apdu === 'set-request' && request.type === 'normal') written.push(request.value);
+    async set([one]: readonly AttributeValue[]) {
+      if (one !== undefined) written.push(one.value);
       return [dataAccessResult(setResult)];
     },
   };

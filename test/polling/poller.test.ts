@@ -28,8 +28,8 @@ function fakeSession(asked: string[][], state: { readonly refuseScalers: boolean
   return {
     counts: { roundTrips: 0, bytesSent: 0, bytesReceived: 0 },
     isAssociated: true,
-    mayUseLists: true,
-    maxRequestPdu: 0,
+    longestList: 255,
+    shortNames: null,
     async get(attributes: readonly { instanceId: string; attributeId: number }[]) {
       asked.push(attributes.map(({ instanceId, attributeId }) => `${instanceId}:${attributeId}`));
       return attributes.map(({ instanceId, attributeId }) => {

@@ -3,10 +3,9 @@ import { BridgeError, fail } from '../../src/core/errors.ts';
 import type { Data } from '../../src/dlms/axdr/data.ts';
 import { type CaptureObject, captureObjectData } from '../../src/dlms/cosem/profile-generic.ts';
 import { type ScalerUnit, scalerUnitData } from '../../src/dlms/cosem/scaler-unit.ts';
-import type { GetExchange } from '../../src/dlms/exchange/get-exchange.ts';
 import { dataAccessResult } from '../../src/dlms/xdlms/data-access-result.ts';
-import { invokeIdAndPriority } from '../../src/dlms/xdlms/invoke-id.ts';
 import type { AccessSelection, AttributeReference, GetResult } from '../../src/dlms/xdlms/services.ts';
+import type { AttributeRequest } from '../../src/meter/services.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
 
 export interface ProfileMeterOptions {
@@ -77,33 +76,23 @@ export function profileMeter(options: ProfileMeterOptions): ProfileMeter {
     get isAssociated() {
       return associated;
     },
-    mayUseLists: lists,
-    maxRequestPdu: 0,
+    longestList: lists ? 255 : 1,
     async ensureAssociated() {
       if (!associated) associations += 1;
       associated = true;
     },
-    async get(attributes: readonly AttributeReference[]) {
-      asked.push(attributes.map((attribute) => inShort(attribute)));
-      return attributes.map((attribute) => answer(attribute, null));
-    },
-    async run(exchange: GetExchange) {
+    async get(attributes: readonly AttributeRequest[]) {
       if (!associated) fail('ASSOCIATION_LOST', 'no association stands');
-      const request = exchange.begin({ invokeIdAndPriority: ID, maxRequestPdu: 0, require: () => {} });
-      if (request.apdu !== 'get-request' || request.type !== 'normal')
-        return fail('INTERNAL', 'one attribute at a time');
-      const { attribute, accessSelection } = request;
-      asked.push([inShort(attribute) + (accessSelection === null ? '' : `/${accessSelection.selector}`)]);
-      return [answer(attribute, accessSelection)];
+      asked.push(attributes.map((attribute) => inShort(attribute)));
+      return attributes.map((attribute) => answer(attribute, attribute.accessSelection ?? null));
     },
   };
   return { session: session as unknown as MeterSession, asked, selections, associations: () => associations };
 }
 
-const ID = invokeIdAndPriority(1);
-
-function inShort({ classId, instanceId, attributeId }: AttributeReference): string {
-  return `${classId}:${instanceId}:${attributeId}`;
+function inShort({ classId, instanceId, attributeId, accessSelection = null }: AttributeRequest): string {
+  const selector = accessSelection === null ? '' : `/${accessSelection.selector}`;
+  return `${classId}:${instanceId}:${attributeId}${selector}`;
 }
 
 function bufferData(rows: readonly (readonly Data[])[]): Data {

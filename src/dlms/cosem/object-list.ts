@@ -115,8 +115,7 @@ function objectsIn(entries: readonly Data[], associationVersion?: number): Objec
       classId,
       version: ofObject,
       obis,
-      attributes: itemsOf(rights, 0).flatMap((item) => attributeItem(item, version) ?? []),
-      methods: itemsOf(rights, 1).flatMap((item) => methodItem(item, version) ?? []),
+      ...accessRights(itemsOf(rights, 0), itemsOf(rights, 1), version),
     })),
     warnings: [
       ...counted('no-object', entries.length - headers.length, 'entries are no objects and are left out'),
@@ -127,11 +126,23 @@ function objectsIn(entries: readonly Data[], associationVersion?: number): Objec
   };
 }
 
+/** attribute_access_items and method_access_items, as this version of an Association LN writes them. */
+export function accessRights(
+  attributes: readonly Data[],
+  methods: readonly Data[],
+  version: number,
+): Pick<CosemObject, 'attributes' | 'methods'> {
+  return {
+    attributes: attributes.flatMap((item) => attributeItem(item, version) ?? []),
+    methods: methods.flatMap((item) => methodItem(item, version) ?? []),
+  };
+}
+
 function counted(code: ObjectListWarning['code'], count: number, what: string): readonly ObjectListWarning[] {
   return count === 0 ? [] : [{ code, message: `${count} ${what}` }];
 }
 
-function unknownClasses(headers: readonly Header[]): readonly ObjectListWarning[] {
+export function unknownClasses(headers: readonly Pick<CosemObject, 'classId'>[]): readonly ObjectListWarning[] {
   const unknown = [...new Set(headers.map(({ classId }) => classId))].filter((id) => !isKnownClass(id));
   if (unknown.length === 0) return [];
   return [{ code: 'unknown-class', message: `classes without names for their attributes: ${unknown.join(', ')}` }];
@@ -226,13 +237,21 @@ export function encodeObjectList(objects: readonly CosemObject[], associationVer
         { type: 'long-unsigned', value: classId },
         { type: 'unsigned', value: version },
         { type: 'octet-string', value: obisBytes(obis) },
-        structure([
-          { type: 'array', value: attributes.map((attribute) => attributeData(attribute, associationVersion)) },
-          { type: 'array', value: methods.map((method) => methodData(method, associationVersion)) },
-        ]),
+        structure(accessRightsData({ attributes, methods }, associationVersion)),
       ]),
     ),
   };
+}
+
+/** The reverse of `accessRights`: two arrays. */
+export function accessRightsData(
+  { attributes, methods }: Pick<CosemObject, 'attributes' | 'methods'>,
+  version: number,
+): readonly Data[] {
+  return [
+    { type: 'array', value: attributes.map((attribute) => attributeData(attribute, version)) },
+    { type: 'array', value: methods.map((method) => methodData(method, version)) },
+  ];
 }
 
 function attributeData({ id, access, selectors }: AttributeAccess, version: number): Data {

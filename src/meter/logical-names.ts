@@ -1,0 +1,49 @@
+/** The services of a meter that speaks logical names: GET, SET and ACTION. */
+import { fail } from '../core/errors.ts';
+import { dataBytes } from '../dlms/axdr/data.ts';
+import { type ObjectList, parseObjectList } from '../dlms/cosem/object-list.ts';
+import { ActionExchange, type MethodCall } from '../dlms/exchange/action-exchange.ts';
+import { GetExchange } from '../dlms/exchange/get-exchange.ts';
+import { RawGetExchange } from '../dlms/exchange/raw-get-exchange.ts';
+import { type AttributeValue, SetExchange } from '../dlms/exchange/set-exchange.ts';
+import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
+import type { AttributeReference, AttributeSelection } from '../dlms/xdlms/services.ts';
+import type { ListShape, MeterServices, ServiceCarrier } from './services.ts';
+
+const OBJECT_LIST: AttributeReference = { classId: 15, instanceId: '0.0.40.0.0.255', attributeId: 2 };
+
+export class LogicalNameServices implements MeterServices {
+  /** get-request-with-list (Green Book 9.5). */
+  readonly listShape: ListShape = { header: 4, item: 10 };
+  readonly shortNames = null;
+  private readonly carrier: ServiceCarrier;
+
+  constructor(carrier: ServiceCarrier) {
+    this.carrier = carrier;
+  }
+
+  get(attributes: readonly AttributeSelection[]) {
+    return this.carrier.run(new GetExchange(attributes));
+  }
+
+  set(values: readonly AttributeValue[]) {
+    return this.carrier.run(new SetExchange(values));
+  }
+
+  action(calls: readonly MethodCall[]) {
+    return this.carrier.run(new ActionExchange(calls));
+  }
+
+  /** Attribute 2 of the current association, 0.0.40.0.0.255. */
+  async objectList(): Promise<ObjectList> {
+    const [result] = await this.carrier.run(new RawGetExchange(OBJECT_LIST));
+    if (result === undefined) return fail('UNEXPECTED_RESPONSE', 'no object list');
+    if (!('data' in result)) throw dataAccessError(result.dataAccessResult.code, 'the object list');
+    return parseObjectList(result.data.type === 'octet-string' ? result.data.value : dataBytes(result.data));
+  }
+
+  /** Names stay what they are. */
+  associated(): void {}
+
+  recall(): void {}
+}
