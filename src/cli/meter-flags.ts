@@ -61,7 +61,7 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     server: parseWhole('--server', flags.server, 0, 0xffff),
     physical: physicalAddress(flags),
     addressSize: flags.addressSize === undefined ? null : addressSize(flags.addressSize),
-    referencing: referencingOf(flags.referencing),
+    referencing: parseChoice('--referencing', flags.referencing, ['ln', 'sn']),
     authentication: parseChoice('--auth', flags.auth, AUTHENTICATION_LEVELS),
     security: parseChoice('--security', flags.security, SECURITY_POLICIES),
     suite: Number(parseChoice('--suite', flags.suite, ['0', '1', '2'])) as SuiteId,
@@ -84,11 +84,6 @@ function optional<T>(text: string | undefined, parse: (text: string) => T): T | 
 
 function addressSize(text: string): 1 | 2 | 4 {
   return Number(parseChoice('--address-size', text, ['1', '2', '4'])) as 1 | 2 | 4;
-}
-
-function referencingOf(text: string): 'ln' {
-  if (parseChoice('--referencing', text, ['ln', 'sn']) === 'ln') return 'ln';
-  return fail('UNSUPPORTED', 'short name referencing is not implemented yet', { layer: 'cli', hint: 'ln is' });
 }
 
 function physicalAddress({ physical, serialNumber }: MeterFlags): number | null {
