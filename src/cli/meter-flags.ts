@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { fail } from '../core/errors.ts';
 import { physicalFromSerialNumber } from '../dlms/hdlc/address.ts';
+import { parseQuirk, QUIRKS, type Quirks } from '../dlms/quirks.ts';
 import { SECURITY_POLICIES, type SuiteId } from '../dlms/security/suite.ts';
 import {
   AUTHENTICATION_LEVELS,
@@ -29,6 +30,7 @@ export interface MeterFlags extends SecretFlags {
   readonly maxPdu: string;
   readonly window: string;
   readonly infoLength: string;
+  readonly quirk?: readonly string[];
 }
 
 export function addMeterFlags(command: Command): Command {
@@ -50,7 +52,12 @@ export function addMeterFlags(command: Command): Command {
     .option('--timeout <ms>', 'response time-out', String(timeoutMs))
     .option('--max-pdu <octets>', 'largest APDU we take', String(maxPdu))
     .option('--window <n>', 'HDLC window, 1 to 7', String(window))
-    .option('--info-length <octets>', 'HDLC information field, 32 to 2030', String(infoLength));
+    .option('--info-length <octets>', 'HDLC information field, 32 to 2030', String(infoLength))
+    .option(
+      '--quirk <quirk>',
+      `how the meter deviates, NAME or NAME=VALUE (repeatable): ${QUIRKS.map(({ name }) => name).join(', ')}`,
+      collect,
+    );
   return addSecretFlags(described);
 }
 
@@ -72,10 +79,19 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     maxPdu: parseWhole('--max-pdu', flags.maxPdu, 0, 0xffff),
     window: parseWhole('--window', flags.window, 1, 7),
     infoLength: parseWhole('--info-length', flags.infoLength, 32, 2030),
+    quirks: quirksFrom(flags.quirk ?? []),
   };
   const secrets = secretsFromFlags(flags);
   requireSecrets(settings, secrets);
   return { settings, secrets };
+}
+
+function collect(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), value];
+}
+
+function quirksFrom(texts: readonly string[]): Partial<Quirks> {
+  return Object.assign({}, ...texts.map(parseQuirk)) as Partial<Quirks>;
 }
 
 function optional<T>(text: string | undefined, parse: (text: string) => T): T | null {

@@ -4,6 +4,7 @@ import { aarqOf, encodeAcse, userInformationOf } from './acse/acse.ts';
 import { otherReferencingError } from './acse/diagnostics.ts';
 import type { Aare, UserInformation } from './acse/types.ts';
 import type { ApduSecurity } from './association-security.ts';
+import { quirksOf } from './quirks.ts';
 import type { HlsCredentials } from './security/hls.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
 import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
@@ -121,12 +122,13 @@ function openedContents({ userInformation }: Aare, security: ApduSecurity | null
 }
 
 /** What proves us in the HLS exchange. Throws KEY_MISSING. */
-export function hlsCredentialsOf({ authentication, suite }: MeterSettings, secrets: MeterSecrets): HlsCredentials {
+export function hlsCredentialsOf(settings: MeterSettings, secrets: MeterSecrets): HlsCredentials {
+  const { authentication, suite } = settings;
   const secret = (): Uint8Array =>
     secrets.secret ?? fail('KEY_MISSING', `authentication level ${authentication} needs a secret`, { layer: 'acse' });
   switch (authentication) {
     case 'high':
-      return { mechanism: 'high', variant: 'aes-ecb', secret: secret() };
+      return { mechanism: 'high', variant: quirksOf(settings).hlsVariant, secret: secret() };
     case 'md5':
     case 'sha1':
     case 'sha256':

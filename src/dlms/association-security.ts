@@ -27,6 +27,8 @@ export interface SecurityMaterial {
   readonly authenticationKey: Uint8Array | null;
   /** To be proposed for this association alone. */
   readonly dedicatedKey: Uint8Array | null;
+  /** General wrapping does not name us. */
+  readonly omitsSystemTitle?: boolean;
   /** A counter of the global key that was never used and never will be again. */
   takeCounter(): number;
 }
@@ -83,6 +85,7 @@ export class ApduSecurity {
       encryptionKey: dedicated ? dedicatedKey : blockCipherKey,
       authenticationKey,
       systemTitle: clientTitle,
+      omitSystemTitle: this.material.omitsSystemTitle ?? false,
     });
   }
 

@@ -4,6 +4,7 @@
  */
 import type { BridgeError } from '../core/errors.ts';
 import type { ExchangeStep, ServiceExchange, ServiceLimits } from './exchange/exchange.ts';
+import type { Quirks } from './quirks.ts';
 import type { Apdu } from './xdlms/apdu.ts';
 import { invokeIdAndPriority } from './xdlms/invoke-id.ts';
 import { endsAssociation, responseError } from './xdlms/response-error.ts';
@@ -24,11 +25,19 @@ const UNSOLICITED: ReadonlySet<Apdu['apdu']> = new Set([
 export const FIRST_INVOKE_ID = 0;
 const INVOKE_IDS = 16;
 
+/** How requests are numbered and marked. */
+export type RequestStyle = Pick<Quirks, 'constantInvokeId' | 'normalPriority'>;
+
 export class ServiceDialogue {
+  private readonly style: RequestStyle;
   private invokeId = FIRST_INVOKE_ID;
   /** Invoke ids that came back as sent; two different ones show that this meter echoes them. */
   private readonly echoed = new Set<number>();
   private current: ServiceExchange<unknown> | null = null;
+
+  constructor(style: RequestStyle) {
+    this.style = style;
+  }
 
   /** What is under way. */
   get exchange(): ServiceExchange<unknown> | null {
@@ -36,8 +45,14 @@ export class ServiceDialogue {
   }
 
   /** The first request. Throws SERVICE_NOT_GRANTED, PDU_TOO_SMALL; then nothing has happened. */
-  begin(exchange: ServiceExchange<unknown>, limits: ServiceLimits, invokeId = (this.invokeId + 1) % INVOKE_IDS): Apdu {
-    const request = exchange.begin({ ...limits, invokeIdAndPriority: invokeIdAndPriority(invokeId) });
+  begin(exchange: ServiceExchange<unknown>, limits: ServiceLimits, next = (this.invokeId + 1) % INVOKE_IDS): Apdu {
+    const { constantInvokeId, normalPriority } = this.style;
+    const invokeId = constantInvokeId ?? next;
+    const priority = normalPriority ? 'normal' : 'high';
+    const request = exchange.begin({
+      ...limits,
+      invokeIdAndPriority: invokeIdAndPriority(invokeId, 'confirmed', priority),
+    });
     this.invokeId = invokeId;
     this.current = exchange;
     return request;

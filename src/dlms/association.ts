@@ -30,12 +30,13 @@ import {
   TRANSITIONS,
 } from './association-states.ts';
 import type { ServiceExchange, ServiceLimits } from './exchange/exchange.ts';
-import { withReturnParametersFlag } from './quirks.ts';
+import { quirksOf } from './quirks.ts';
 import type { HlsCredentials } from './security/hls.ts';
 import { securitySuite } from './security/suite.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
 import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
 import type { ConformanceBit } from './xdlms/conformance.ts';
+import { withReturnParametersFlag } from './xdlms/missing-flag.ts';
 import { responseError } from './xdlms/response-error.ts';
 
 export interface AssociationOptions {
@@ -61,12 +62,13 @@ export class AssociationClient {
   private agreed: AgreedContext | null = null;
   private security: ApduSecurity | null = null;
   private handshake: HlsHandshake | null = null;
-  private readonly services = new ServiceDialogue();
+  private readonly services: ServiceDialogue;
 
   /** Throws UNSUPPORTED or KEY_MISSING for an authentication level that cannot be. */
   constructor(options: AssociationOptions) {
     const { settings, secrets } = options;
     this.options = options;
+    this.services = new ServiceDialogue(quirksOf(settings));
     this.credentials = ['none', 'low'].includes(settings.authentication) ? null : hlsCredentialsOf(settings, secrets);
   }
 
@@ -137,6 +139,7 @@ export class AssociationClient {
       blockCipherKey: secrets.blockCipherKey,
       authenticationKey: secrets.authenticationKey,
       dedicatedKey,
+      omitsSystemTitle: quirksOf(settings).emptySystemTitle,
       takeCounter,
     });
   }
@@ -157,7 +160,8 @@ export class AssociationClient {
   }
 
   private limits(): ServiceLimits {
-    return { maxRequestPdu: this.maxRequestPdu, require: (bit) => this.requireGranted(bit) };
+    const firstBlock = quirksOf(this.options.settings).blocksFromZero ? 0 : 1;
+    return { maxRequestPdu: this.maxRequestPdu, firstBlock, require: (bit) => this.requireGranted(bit) };
   }
 
   /** The RLRQ. */

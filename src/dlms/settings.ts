@@ -1,5 +1,6 @@
 /** How one meter is talked to: addresses, association and security. Plain data, the same in the database, CLI and code. */
 
+import type { Quirks } from './quirks.ts';
 import type { SecurityPolicy, SuiteId } from './security/suite.ts';
 
 /** Authentication mechanism (Green Book 9.4.2.2.3, mechanism ids 0 to 7). */
@@ -34,6 +35,8 @@ export interface MeterSettings {
   readonly window: number;
   /** HDLC maximum information field length proposed in the SNRM, 32 to 2030. */
   readonly infoLength: number;
+  /** Deviations of this meter; see `quirks.ts`. */
+  readonly quirks: Partial<Quirks>;
 }
 
 export const DEFAULT_METER_SETTINGS: MeterSettings = {
@@ -52,6 +55,7 @@ export const DEFAULT_METER_SETTINGS: MeterSettings = {
   maxPdu: 65535,
   window: 1,
   infoLength: 128,
+  quirks: {},
 };
 
 /** What must not be seen: kept sealed in the database, never logged. */

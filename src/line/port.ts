@@ -1,7 +1,7 @@
 /** One open transport, shared in turn by the meters of a line: opens on demand and routes what arrives to who attached last. */
 import { BridgeError, fail } from '../core/errors.ts';
 import type { Wire, WireReceiver } from '../meter/channel.ts';
-import type { Transport } from '../transport/transport.ts';
+import type { SignOnStyle, Transport, TransportEvents } from '../transport/transport.ts';
 
 export class LinePort implements Wire {
   private readonly transport: Transport;
@@ -24,12 +24,13 @@ export class LinePort implements Wire {
   }
 
   /** Throws LINE_* or SERIAL_PORT_*. */
-  async ensureOpen(): Promise<void> {
+  async ensureOpen(style: SignOnStyle): Promise<void> {
     if (this.state === 'open') return;
-    await this.transport.open({
+    const events: TransportEvents = {
       data: (bytes) => this.receiver?.data(bytes),
       closed: (reason) => this.broken(reason),
-    });
+    };
+    await this.transport.open(events, style);
     this.state = 'open';
   }
 

@@ -216,7 +216,7 @@ export class LineWorker {
   private async attempt(slot: MeterSlot, job: QueuedJob): Promise<unknown> {
     try {
       await this.takeLine(slot);
-      await this.openPort();
+      await this.openPort(slot);
       await slot.session.ensureAssociated();
       const value = await job.run(slot.session);
       slot.backOff = null;
@@ -229,9 +229,9 @@ export class LineWorker {
     }
   }
 
-  private async openPort(): Promise<void> {
+  private async openPort({ session: { quirks } }: MeterSlot): Promise<void> {
     try {
-      await this.port.ensureOpen();
+      await this.port.ensureOpen({ switchWaitMs: quirks.baudSwitchWait, switchBaud: !quirks.noBaudSwitch });
       this.lastOpenFailed = false;
     } catch (error) {
       this.lastOpenFailed = true;

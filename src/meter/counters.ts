@@ -33,11 +33,14 @@ const PORTION = 16;
 
 export class CounterPool {
   private readonly store: CounterStore;
+  private readonly lowest: number;
   private next = 0;
   private end = 0;
 
-  constructor(store: CounterStore) {
+  /** @param lowest the first counter that is used at all. */
+  constructor(store: CounterStore, lowest = 0) {
     this.store = store;
+    this.lowest = lowest;
   }
 
   /** Makes sure that `count` counters can be taken. Resolves with whether the key was never used before. */
@@ -46,6 +49,10 @@ export class CounterPool {
     const first = await this.store.reserve(PORTION);
     this.next = first;
     this.end = first + PORTION;
+    if (first < this.lowest) {
+      await this.raise(this.lowest);
+      await this.ensure(count);
+    }
     return first === 0;
   }
 
@@ -58,7 +65,11 @@ export class CounterPool {
 
   /** The meter expects a counter of at least this. */
   async raise(atLeast: number): Promise<void> {
-    await this.store.raise(atLeast);
-    this.end = this.next;
+    // What is reserved already may be passed over; only beyond it the store has to move.
+    if (atLeast <= this.end) this.next = Math.max(this.next, atLeast);
+    else {
+      await this.store.raise(atLeast);
+      this.end = this.next;
+    }
   }
 }

@@ -7,9 +7,11 @@ import {
   cosemDateTimeOf,
   dateTimeBytes,
   dateTimeOf,
+  withInvertedDeviation,
 } from '../dlms/axdr/date-time.ts';
 import { instantOf, type MeterZone } from '../dlms/cosem/profile-buffer.ts';
 import { DEFAULT_CLOCK, wholeNumber } from '../dlms/cosem/profile-generic.ts';
+import type { Quirks } from '../dlms/quirks.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import { writeAttribute } from './changes.ts';
@@ -31,19 +33,23 @@ export interface ClockZone extends MeterZone {
 }
 
 /** What the time says of its own deviation is surer than time_zone, whose sign meters mistake. null when neither tells. */
-export function zoneOf(results: readonly GetResult[]): ClockZone | null {
+export function zoneOf(
+  results: readonly GetResult[],
+  { invertedDeviation }: Pick<Quirks, 'invertedDeviation'>,
+): ClockZone | null {
   const [time, timeZone, daylightSavings] = results.map((result) => ('data' in result ? result.data : undefined));
   const daylightSaving = wholeNumber(daylightSavings) ?? 0;
-  const clock = time === undefined ? null : dateTimeOf(time);
+  const clock = time === undefined ? null : dateTimeOf(time, { invertedDeviation });
   const ahead = clock !== null && isSummer(clock) ? daylightSaving : 0;
   const now = clock?.deviation ?? null;
   if (now !== null) return { deviation: now + ahead, daylightSaving, now };
-  const deviation = wholeNumber(timeZone);
+  const told = wholeNumber(timeZone);
+  const deviation = told !== null && invertedDeviation ? -told : told;
   return deviation === null ? null : { deviation, daylightSaving, now: deviation - ahead };
 }
 
 export interface MeterTime {
-  /** As the meter says it. */
+  /** As the meter says it; the deviation has the sign of the standard. */
   readonly time: CosemDateTime;
   /** Milliseconds UTC; null when the meter tells no instant. */
   readonly at: number | null;
@@ -58,8 +64,9 @@ export async function readClock(session: MeterSession): Promise<MeterTime> {
   const [first] = results;
   if (first === undefined) return fail('UNEXPECTED_RESPONSE', 'no time');
   if (!('data' in first)) throw dataAccessError(first.dataAccessResult.code, `the clock ${CLOCK.instanceId}`);
-  const time = dateTimeOf(first.data) ?? fail('MALFORMED', 'the clock holds no date-time', { layer: 'cosem' });
-  const zone = zoneOf(results);
+  const time =
+    dateTimeOf(first.data, session.quirks) ?? fail('MALFORMED', 'the clock holds no date-time', { layer: 'cosem' });
+  const zone = zoneOf(results, session.quirks);
   return { time, at: instantOf(time, zone), zone, type: first.data.type };
 }
 
@@ -77,8 +84,9 @@ export async function setClock(session: MeterSession, before: MeterTime, utc: nu
   }
   const now = cosemDateTimeOf(utc, zone.now, isSummer(time) ? DAYLIGHT_SAVING : 0);
   const written = { ...now, deviation: time.deviation, hundredths: time.hundredths === null ? null : now.hundredths };
+  const sent = session.quirks.invertedDeviation ? withInvertedDeviation(written) : written;
   const value: Data =
-    type === 'date-time' ? { type, value: written } : { type: 'octet-string', value: dateTimeBytes(written) };
+    type === 'date-time' ? { type, value: sent } : { type: 'octet-string', value: dateTimeBytes(sent) };
   await writeAttribute(session, TIME, value);
   return written;
 }

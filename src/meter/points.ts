@@ -6,6 +6,7 @@ import { asBridgeError, BridgeError } from '../core/errors.ts';
 import type { Data } from '../dlms/axdr/data.ts';
 import { dateTimeOf, utcOf } from '../dlms/axdr/date-time.ts';
 import { parseScalerUnit, type ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
+import type { Quirks } from '../dlms/quirks.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import { readAttributes, readObjectList } from './client.ts';
@@ -35,6 +36,8 @@ export interface PointResult {
   readonly scalerUnit: ScalerUnit | null;
   /** Milliseconds UTC at which the meter captured the value, where the class says so. */
   readonly capturedAt: number | null;
+  /** Date-times in the data have the opposite sign of deviation; see `dateTimeOf`. */
+  readonly invertedDeviation?: boolean;
   readonly error: BridgeError | null;
 }
 
@@ -75,15 +78,23 @@ export async function readPoints(
   const results = plans.map((plan): PointResult => {
     if (plan instanceof BridgeError)
       return { classId: null, data: null, scalerUnit: null, capturedAt: null, error: plan };
+    const { invertedDeviation } = session.quirks;
     const unscaled = learnScaler(plan, answers, knowledge, learned);
     const answer = answers[plan.value]!;
     const scalerUnit = plan.scalerKey === null ? null : (knowledge.scalerUnits.get(plan.scalerKey) ?? null);
-    const capturedAt = plan.captureTime === null ? null : utcOfAnswer(answers[plan.captureTime]!);
+    const capturedAt = plan.captureTime === null ? null : utcOfAnswer(answers[plan.captureTime]!, session.quirks);
     if ('data' in answer) {
       const { data } = answer;
       // A number whose scaler is not known may be wrong by powers of ten: no value is better than that one.
       const known = unscaled === null;
-      return { classId: plan.classId, data: known ? data : null, scalerUnit, capturedAt, error: unscaled };
+      return {
+        classId: plan.classId,
+        data: known ? data : null,
+        scalerUnit,
+        capturedAt,
+        invertedDeviation,
+        error: unscaled,
+      };
     }
     const error = dataAccessError(answer.dataAccessResult.code, `${plan.classId}:${plan.obis}:${plan.attribute}`);
     return { classId: plan.classId, data: null, scalerUnit, capturedAt: null, error };
@@ -156,9 +167,9 @@ function learnScaler(
   return null;
 }
 
-function utcOfAnswer(answer: GetResult): number | null {
+function utcOfAnswer(answer: GetResult, { invertedDeviation }: Pick<Quirks, 'invertedDeviation'>): number | null {
   if (!('data' in answer)) return null;
-  const dateTime = dateTimeOf(answer.data);
+  const dateTime = dateTimeOf(answer.data, { invertedDeviation });
   return dateTime === null ? null : utcOf(dateTime);
 }
 

@@ -21,6 +21,7 @@ import {
   wholeNumber,
 } from '../dlms/cosem/profile-generic.ts';
 import { parseScalerUnit, type ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
+import type { Quirks } from '../dlms/quirks.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AccessSelection, AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import { readAttributes } from './client.ts';
@@ -53,6 +54,8 @@ export interface Profile {
   readonly rows: readonly ProfileRow[];
   /** What was learned on the way and is worth keeping; `knowledge` has it already. */
   readonly learned: readonly LearnedFact[];
+  /** As in `dateTimeOf`, for date-times among the values. */
+  readonly invertedDeviation: boolean;
 }
 
 /** Reads the rows. Throws DATA_ACCESS_* when there is no such profile, MALFORMED, and what ends the session. */
@@ -65,8 +68,9 @@ export async function readProfile(
   const definition = await readDefinition(session, obis);
   const { captureObjects, capturePeriod, sortMethod, zone } = definition;
   const { learned, refused } = await learnScalers(session, captureObjects, knowledge);
-  const { buffer, isSelected } = await readBuffer(session, obis, attemptsFor(selection, definition));
-  const rows = profileRows(buffer, { columns: captureObjects, capturePeriod, sortMethod, zone });
+  const { buffer, isSelected } = await readBuffer(session, obis, attemptsFor(selection, definition, session.quirks));
+  const { invertedDeviation } = session.quirks;
+  const rows = profileRows(buffer, { columns: captureObjects, capturePeriod, sortMethod, zone, invertedDeviation });
   return {
     capturePeriod,
     sortMethod,
@@ -78,6 +82,7 @@ export async function readProfile(
     }),
     rows: wantedRows(rows, selection, definition, isSelected),
     learned,
+    invertedDeviation,
   };
 }
 
@@ -108,7 +113,7 @@ async function readDefinition(session: MeterSession, obis: string): Promise<Prof
     sortMethod: parseSortMethod(dataIn(method) ?? { type: 'null-data' }),
     sortObject: sortedByData === undefined ? null : parseCaptureObject(sortedByData),
     entriesInUse: wholeNumber(dataIn(inUse)) ?? null,
-    zone: zoneOf(clock),
+    zone: zoneOf(clock, session.quirks),
   };
 }
 
@@ -165,7 +170,9 @@ const VALUE = 2;
 function attemptsFor(
   selection: ProfileSelection,
   { captureObjects: columns, sortMethod: sorted, sortObject: sortedBy, entriesInUse: inUse, zone }: ProfileDefinition,
+  { noSelectiveAccess, rangeWithoutDeviation, invertedDeviation }: Quirks,
 ): readonly (AccessSelection | null)[] {
+  if (noSelectiveAccess) return [null];
   switch (selection.kind) {
     case 'all':
       return [null];
@@ -180,8 +187,11 @@ function attemptsFor(
       const restricting = restrictingObject(columns, sortedBy);
       const { deviation, daylightSaving, now } = zone ?? UTC;
       const ahead = daylightSaving * MS_PER_MINUTE;
+      const withDeviation = rangeSelection({
+        ...{ restricting, from, to, deviation: now, sendsDeviation: true, invertedDeviation },
+      });
       return [
-        rangeSelection({ restricting, from, to, deviation: now, sendsDeviation: true }),
+        ...(rangeWithoutDeviation ? [] : [withDeviation]),
         // Nobody says whether it was summer time then: both hours are asked for, and what is too much is left out here.
         rangeSelection({
           restricting,

@@ -13,12 +13,13 @@ import type { ServiceExchange } from '../dlms/exchange/exchange.ts';
 import type { AttributeValue } from '../dlms/exchange/set-exchange.ts';
 import { HdlcClientLink } from '../dlms/hdlc/client-link.ts';
 import type { ClientLink } from '../dlms/link.ts';
+import { type Quirks, quirksOf } from '../dlms/quirks.ts';
 import { type MeterSecrets, type MeterSettings, NO_SECRETS } from '../dlms/settings.ts';
 import { WrapperClientLink } from '../dlms/wrapper.ts';
 import type { ConformanceBit } from '../dlms/xdlms/conformance.ts';
 import type { DataAccessResult } from '../dlms/xdlms/data-access-result.ts';
 import type { ActionOutcome, GetResult } from '../dlms/xdlms/services.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Framing } from '../transport/link-address.ts';
 import { type ChannelCounts, MeterChannel, type Wire } from './channel.ts';
@@ -69,6 +70,8 @@ export class MeterSession implements ServiceCarrier {
   readonly counts: ChannelCounts = { roundTrips: 0, bytesSent: 0, bytesReceived: 0 };
   /** Set once the meter has refused a GET-with-list that it had granted. */
   listRefused = false;
+  /** How this meter deviates. */
+  readonly quirks: Quirks;
   private readonly options: SessionOptions;
   private readonly counters: CounterPool;
   private readonly services: MeterServices;
@@ -76,7 +79,8 @@ export class MeterSession implements ServiceCarrier {
 
   constructor(options: SessionOptions) {
     this.options = options;
-    this.counters = new CounterPool(options.security.counters);
+    this.quirks = quirksOf(options.settings);
+    this.counters = new CounterPool(options.security.counters, this.quirks.firstCounter);
     this.services = SERVICES[options.settings.referencing](this);
   }
 
@@ -90,8 +94,8 @@ export class MeterSession implements ServiceCarrier {
   }
 
   get longestList(): number {
-    if (this.listRefused || !this.isGranted('multiple-references')) return 1;
-    return longestListOf(this.services.listShape, this.maxRequestPdu);
+    if (this.listRefused || this.quirks.noList || !this.isGranted('multiple-references')) return 1;
+    return Math.min(longestListOf(this.services.listShape, this.maxRequestPdu), this.quirks.listLimit ?? Infinity);
   }
 
   isGranted(bit: ConformanceBit): boolean {
@@ -234,7 +238,7 @@ export class MeterSession implements ServiceCarrier {
 
   private async end(standing: Standing): Promise<void> {
     try {
-      await this.converse(standing, (association) => [association.release()]);
+      if (!this.quirks.noRelease) await this.converse(standing, (association) => [association.release()]);
       await standing.channel.disconnect();
     } catch (error) {
       this.options.log.debug({ code: asBridgeError(error).code }, 'release was not answered');
@@ -270,6 +274,7 @@ export class MeterSession implements ServiceCarrier {
       });
       const [result] = await services.get([{ ...INVOCATION_COUNTER, accessSelection: null }]);
       await this.end(standing);
+      if (this.quirks.publicWait > 0) await sleep(this.options.clock, this.quirks.publicWait);
       const value = result !== undefined && 'data' in result && 'value' in result.data ? result.data.value : null;
       if (typeof value !== 'number') return;
       // Nothing vouches for what the public client reads: one forged value near the end would use the key up for good.

@@ -275,12 +275,15 @@ function readingsOf(
 ): { readings: Reading[]; failures: PointFailure[] } {
   const readings: Reading[] = [];
   const failures: PointFailure[] = [];
-  for (const [index, { classId, data, scalerUnit, capturedAt, error }] of results.entries()) {
+  for (const [
+    index,
+    { classId, data, scalerUnit, capturedAt, invertedDeviation = false, error },
+  ] of results.entries()) {
     const { key, obis, attribute, options } = points[index]!;
     if (error !== null) failures.push({ key, error });
     else if (data !== null) {
       const dateTime = isDateTimeAttribute(classId, attribute);
-      const measured = { key, obis, data, scalerUnit, ts: capturedAt ?? answeredAt, dateTime };
+      const measured = { key, obis, data, scalerUnit, ts: capturedAt ?? answeredAt, dateTime, invertedDeviation };
       try {
         const reading = readingOf(options === undefined ? measured : { ...measured, options });
         if (reading !== null) readings.push(reading);

@@ -26,6 +26,8 @@ export interface Measured {
   readonly data: Data;
   /** As the meter has it; null where it has none or was not asked. */
   readonly scalerUnit: ScalerUnit | null;
+  /** As in `dateTimeOf`. */
+  readonly invertedDeviation?: boolean;
   /** Milliseconds UTC. */
   readonly ts: number;
   /** The attribute holds a date-time in an octet-string. */
@@ -54,13 +56,14 @@ export function readingOf(measured: Measured): Reading | null {
 }
 
 function rawValue(
-  { data, scalerUnit, dateTime = false }: Measured,
+  { data, scalerUnit, dateTime = false, invertedDeviation = false }: Measured,
   { scaler, text }: PointOptions,
 ): ReadingValue | null {
   if (text !== null && text !== 'date-time' && data.type === 'octet-string') return decodeText(data.value, text);
   const value = cosemValue(data, {
     scaler: scaler ?? scalerUnit?.scaler ?? 0,
     dateTime: dateTime || text === 'date-time',
+    invertedDeviation,
   });
   return Array.isArray(value) ? writeJson(jsonOf(value)) : (value as ReadingValue | null);
 }

@@ -7,13 +7,13 @@
  * opened anew.
  */
 import { BridgeError } from '../core/errors.ts';
-import { IDENTIFICATION_TIMEOUT_MS, ModeESignOn, type SignOnOutput } from '../dlms/mode-e/sign-on.ts';
+import { DEFAULT_SIGN_ON, IDENTIFICATION_TIMEOUT_MS, ModeESignOn, type SignOnOutput } from '../dlms/mode-e/sign-on.ts';
 import { type Clock, sleep, type Timer } from '../runtime/clock.ts';
 import type { SerialTransport } from './serial.ts';
-import type { Transport, TransportEvents } from './transport.ts';
+import type { SignOnStyle, Transport, TransportEvents } from './transport.ts';
 
-/** Some meters need this long to change their rate after the acknowledgement. */
-const SWITCH_MS = 400;
+/** Most meters change their rate within 400 ms of the acknowledgement. */
+const DEFAULT_SIGN_ON_STYLE: SignOnStyle = { switchWaitMs: 400, switchBaud: true };
 /** Bits of a character on the line, with start, parity and stop. */
 const BITS_PER_CHARACTER = 10;
 
@@ -27,8 +27,8 @@ export interface ModeEOptions {
 export function modeETransport({ serial, clock }: ModeEOptions): Transport {
   return {
     description: `${serial.description}, mode E`,
-    async open(events) {
-      const signOn = new SignOnRun(serial, clock, events);
+    async open(events, style = DEFAULT_SIGN_ON_STYLE) {
+      const signOn = new SignOnRun(serial, clock, events, style);
       await serial.open(signOn);
       try {
         await signOn.run();
@@ -47,15 +47,18 @@ class SignOnRun implements TransportEvents {
   private readonly serial: SerialTransport;
   private readonly clock: Clock;
   private readonly above: TransportEvents;
-  private readonly machine = new ModeESignOn();
+  private readonly switchWaitMs: number;
+  private readonly machine: ModeESignOn;
   private done = false;
   private timer: Timer | null = null;
   private settle: { resolve(baudRate: number): void; reject(error: BridgeError): void } | null = null;
 
-  constructor(serial: SerialTransport, clock: Clock, above: TransportEvents) {
+  constructor(serial: SerialTransport, clock: Clock, above: TransportEvents, style: SignOnStyle) {
     this.serial = serial;
     this.clock = clock;
     this.above = above;
+    this.switchWaitMs = style.switchWaitMs;
+    this.machine = new ModeESignOn({ ...DEFAULT_SIGN_ON, switchBaud: style.switchBaud });
   }
 
   async run(): Promise<void> {
@@ -63,7 +66,7 @@ class SignOnRun implements TransportEvents {
       this.settle = { resolve, reject };
       this.carryOut(this.machine.start());
     }).finally(() => this.timer?.cancel());
-    await sleep(this.clock, SWITCH_MS);
+    await sleep(this.clock, this.switchWaitMs);
     await this.serial.setBaudRate(baudRate);
     this.done = true;
   }

@@ -4,6 +4,7 @@ import { toHex } from '../../src/core/bytes.ts';
 import type { Data } from '../../src/dlms/axdr/data.ts';
 import { cosemDateTimeOf, dateTimeBytes, dateTimeOf, isoText } from '../../src/dlms/axdr/date-time.ts';
 import type { AttributeValue } from '../../src/dlms/exchange/set-exchange.ts';
+import { type Quirks, quirksOf } from '../../src/dlms/quirks.ts';
 import { dataAccessResult } from '../../src/dlms/xdlms/data-access-result.ts';
 import type { AttributeReference } from '../../src/dlms/xdlms/services.ts';
 import { readClock, setClock } from '../../src/meter/meter-clock.ts';
@@ -19,7 +20,7 @@ interface ClockAttributes {
 }
 
 /** What is written is kept. */
-function meterWith({ time, timeZone, daylightSaving }: ClockAttributes, setResult = 0) {
+function meterWith({ time, timeZone, daylightSaving }: ClockAttributes, setResult = 0, quirks: Partial<Quirks> = {}) {
   const written: Data[] = [];
   const value = (data: Data | undefined) => (data === undefined ? { dataAccessResult: dataAccessResult(3) } : { data });
   const attributes: Record<number, Data | undefined> = {
@@ -30,6 +31,7 @@ function meterWith({ time, timeZone, daylightSaving }: ClockAttributes, setResul
   const session = {
     isAssociated: true,
     longestList: 255,
+    quirks: quirksOf({ quirks }),
     get: async (asked: readonly AttributeReference[]) => asked.map(({ attributeId }) => value(attributes[attributeId])),
     async set([one]: readonly AttributeValue[]) {
       if (one !== undefined) written.push(one.value);
@@ -94,4 +96,19 @@ test('what goes wrong', async () => {
   await expect(setClock(session, await readClock(session), JUNE)).rejects.toMatchObject({
     code: 'DATA_ACCESS_READ_WRITE_DENIED',
   });
+});
+
+test.each([
+  ['its time tells the deviation', { time: time(JUNE, -120, 120, SUMMER), daylightSaving: 60 }, -120],
+  ['only time_zone tells', { time: time(JUNE, -60, null), timeZone: 60 }, null],
+])('inverted-deviation: %s', async (_, attributes, deviation) => {
+  const { session, written } = meterWith(attributes, 0, { invertedDeviation: true });
+  const clock = await readClock(session);
+  expect(clock.at).toBe(JUNE);
+  expect(clock.zone?.deviation).toBe(-60);
+  expect(clock.time.deviation).toBe(deviation);
+  await setClock(session, clock, JUNE + 60_000);
+  // Written with the sign that the meter gives.
+  expect(written.map((data) => dateTimeOf(data)?.deviation)).toEqual([deviation === null ? null : -deviation]);
+  expect(written.map((data) => dateTimeOf(data)?.minute)).toEqual([1]);
 });

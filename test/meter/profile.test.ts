@@ -77,6 +77,56 @@ function entriesOf({ parameters }: AccessSelection): unknown[] {
   return (parameters as { readonly value: readonly { readonly value: number }[] }).value.map(({ value }) => value);
 }
 
+describe('quirks', () => {
+  const RANGE: ProfileSelection = { kind: 'range', from: FIRST + QUARTER, to: FIRST + 2 * QUARTER };
+  const bounds = (selection: AccessSelection | undefined): (string | null)[] => {
+    const parameters = selection?.parameters;
+    const [, from, to] = parameters?.type === 'structure' ? parameters.value : [];
+    return [from, to].map((bound) =>
+      bound === undefined ? null : isoText(dateTimeOf(bound) ?? cosemDateTimeOf(0, 0)),
+    );
+  };
+
+  test('no-selective-access: the meter is not asked to select, the rows are the same', async () => {
+    const meter = meterWith({ select: () => NEWEST_FIRST, quirks: { noSelectiveAccess: true } });
+    expect(numbersIn(await read(meter, RANGE))).toEqual([2, 3]);
+    expect(numbersIn(await read(meter, { kind: 'last', count: 1 }))).toEqual([4]);
+    expect(numbersIn(await read(meter, { kind: 'entries', first: 2, last: 2 }))).toEqual([2]);
+    expect(meter.selections).toEqual([]);
+  });
+
+  test('range-without-deviation: no bound carries one', async () => {
+    const meter = meterWith({ select: () => ROWS, quirks: { rangeWithoutDeviation: true } });
+    expect(numbersIn(await read(meter, RANGE))).toEqual([2, 3]);
+    expect(meter.selections).toHaveLength(1);
+    for (const bound of bounds(meter.selections[0])) expect(bound).not.toMatch(/[+Z-]\d\d:\d\d$|Z$/);
+  });
+
+  test('inverted-deviation: rows are at the instants that are meant, bounds in the words of the meter', async () => {
+    const inverted = ROWS.map((row, index) => [
+      {
+        type: 'octet-string',
+        value: dateTimeBytes({ ...cosemDateTimeOf(FIRST + index * QUARTER, -120, 0x80), deviation: 120 }),
+      } as Data,
+      row[1]!,
+    ]);
+    const clock = {
+      type: 'octet-string',
+      value: dateTimeBytes({ ...cosemDateTimeOf(FIRST + 4 * QUARTER, -120, 0x80), deviation: 120 }),
+    } as Data;
+    const meter = meterWith({
+      rows: inverted,
+      select: () => inverted,
+      clock: { 2: clock, 3: { type: 'long', value: 60 } },
+      quirks: { invertedDeviation: true },
+    });
+    const { rows, invertedDeviation } = await read(meter, RANGE);
+    expect(rows.map(({ at }) => at)).toEqual([FIRST + QUARTER, FIRST + 2 * QUARTER]);
+    expect(invertedDeviation).toBe(true);
+    expect(bounds(meter.selections[0])).toEqual(['2024-06-15T12:15:00-02:00', '2024-06-15T12:30:00-02:00']);
+  });
+});
+
 describe('what is asked', () => {
   test('definition and clock at once, the scalers at once, the rows', async () => {
     const meter = meterWith();

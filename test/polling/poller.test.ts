@@ -1,6 +1,7 @@
 /** The poller with a line and a writer that are told what to do; the clock is moved by hand. */
 import { describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
+import { NO_QUIRKS } from '../../src/dlms/quirks.ts';
 import type { MeterJob } from '../../src/line/worker.ts';
 import { knowledgeOf } from '../../src/meter/knowledge.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
@@ -30,6 +31,7 @@ function fakeSession(asked: string[][], state: { readonly refuseScalers: boolean
     isAssociated: true,
     longestList: 255,
     shortNames: null,
+    quirks: NO_QUIRKS,
     async get(attributes: readonly { instanceId: string; attributeId: number }[]) {
       asked.push(attributes.map(({ instanceId, attributeId }) => `${instanceId}:${attributeId}`));
       return attributes.map(({ instanceId, attributeId }) => {

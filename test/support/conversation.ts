@@ -2,17 +2,20 @@
 import type { BridgeError } from '../../src/core/errors.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { LineWorker } from '../../src/line/worker.ts';
-import { unkeptCounters } from '../../src/meter/counters.ts';
+import { type CounterStore, unkeptCounters } from '../../src/meter/counters.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { startVirtualMeters, type VirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
+import type { Transport } from '../../src/transport/transport.ts';
 import { until } from './until.ts';
 
 export interface Conversation {
   readonly clock: VirtualClock;
   readonly meters: VirtualMeters;
+  /** What the client wrote, with the moment of it. */
+  readonly sent: readonly { readonly at: number; readonly octets: Uint8Array }[];
   /** Runs with a standing association; throws what it throws. */
   run<T>(action: (session: MeterSession) => Promise<T>): Promise<T>;
   end(): Promise<void>;
@@ -22,10 +25,19 @@ export async function conversation(
   options: Partial<VirtualMetersOptions> = {},
   settings: Partial<MeterSettings> = {},
   secrets: Partial<MeterSecrets> = {},
+  counters: CounterStore = unkeptCounters(),
 ): Promise<Conversation> {
   const { framing = 'wrapper' } = options;
   const clock = new VirtualClock(Date.UTC(2026, 9, 25, 1, 7, 30));
   const [ours, theirs] = memoryPair();
+  const sent: { at: number; octets: Uint8Array }[] = [];
+  const recorded: Transport = {
+    ...ours,
+    write(octets) {
+      sent.push({ at: clock.now(), octets });
+      return ours.write(octets);
+    },
+  };
   const meters = await startVirtualMeters({
     count: 1,
     port: 0,
@@ -35,18 +47,19 @@ export async function conversation(
     ...options,
     framing,
   });
-  const worker = new LineWorker({ transport: ours, framing, signsOn: false, clock, log: silentLogger });
+  const worker = new LineWorker({ transport: recorded, framing, signsOn: false, clock, log: silentLogger });
   const physical = meters.addresses[0]?.physical ?? null;
   worker.setMeter({
     id: 1,
     name: 'house1',
     settings: { ...DEFAULT_METER_SETTINGS, client: 1, physical, timeoutMs: 1000, ...settings },
     secrets: { ...NO_SECRETS, ...secrets },
-    security: { systemTitle: new Uint8Array(8), counters: unkeptCounters() },
+    security: { systemTitle: new Uint8Array(8), counters },
   });
   return {
     clock,
     meters,
+    sent,
     async run<T>(action: (session: MeterSession) => Promise<T>): Promise<T> {
       let outcome: { readonly value: T } | { readonly error: BridgeError } | undefined;
       worker.submit({ meterId: 1, priority: 'command', due: 0, run: action }).then(

@@ -3,6 +3,7 @@ import { BridgeError, fail } from '../../src/core/errors.ts';
 import type { Data } from '../../src/dlms/axdr/data.ts';
 import { type CaptureObject, captureObjectData } from '../../src/dlms/cosem/profile-generic.ts';
 import { type ScalerUnit, scalerUnitData } from '../../src/dlms/cosem/scaler-unit.ts';
+import { type Quirks, quirksOf } from '../../src/dlms/quirks.ts';
 import { dataAccessResult } from '../../src/dlms/xdlms/data-access-result.ts';
 import type { AccessSelection, AttributeReference, GetResult } from '../../src/dlms/xdlms/services.ts';
 import type { AttributeRequest } from '../../src/meter/services.ts';
@@ -21,6 +22,7 @@ export interface ProfileMeterOptions {
   /** The rows for a selection, a data-access-result, or an error that is thrown. */
   readonly select?: (selection: AccessSelection) => readonly (readonly Data[])[] | number | BridgeError;
   readonly lists?: boolean;
+  readonly quirks?: Partial<Quirks>;
 }
 
 export interface ProfileMeter {
@@ -38,7 +40,7 @@ const CLOCK = 8;
 const SCALER = 3;
 
 export function profileMeter(options: ProfileMeterOptions): ProfileMeter {
-  const { columns, rows, attributes = {}, clock = {}, scalers = {}, select, lists = true } = options;
+  const { columns, rows, attributes = {}, clock = {}, scalers = {}, select, lists = true, quirks = {} } = options;
   const asked: string[][] = [];
   const selections: AccessSelection[] = [];
   let associated = true;
@@ -77,6 +79,7 @@ export function profileMeter(options: ProfileMeterOptions): ProfileMeter {
       return associated;
     },
     longestList: lists ? 255 : 1,
+    quirks: quirksOf({ quirks }),
     async ensureAssociated() {
       if (!associated) associations += 1;
       associated = true;

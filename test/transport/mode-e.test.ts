@@ -5,7 +5,7 @@ import { addEvenParity, stripParity } from '../../src/dlms/mode-e/parity.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { modeETransport } from '../../src/transport/mode-e.ts';
 import type { SerialTransport } from '../../src/transport/serial.ts';
-import type { TransportEvents } from '../../src/transport/transport.ts';
+import type { SignOnStyle, TransportEvents } from '../../src/transport/transport.ts';
 import { until } from '../support/until.ts';
 
 const ascii = (text: string): Uint8Array => addEvenParity(Buffer.from(text, 'latin1'));
@@ -37,9 +37,9 @@ function bench(answer: (heard: string) => Uint8Array | null) {
   };
   const received: number[] = [];
   const transport = modeETransport({ serial, clock });
-  const open = async (): Promise<string> => {
+  const open = async (style?: SignOnStyle): Promise<string> => {
     let outcome: string | undefined;
-    transport.open({ data: (bytes) => received.push(...bytes), closed: () => received.push(-1) }).then(
+    transport.open({ data: (bytes) => received.push(...bytes), closed: () => received.push(-1) }, style).then(
       () => {
         outcome = 'open';
       },
@@ -101,4 +101,21 @@ test('no timer is left behind', async () => {
   await open();
   await transport.close();
   expect(clock.pendingTimers).toBe(0);
+});
+
+test('the pause before the new rate is that of the meter', async () => {
+  const pauseOf = async (switchWaitMs: number): Promise<number> => {
+    const { open, happened } = bench(withHdlc);
+    expect(await open({ switchWaitMs, switchBaud: true })).toBe('open');
+    const at = (line: string | undefined): number => Number(/at (\d+)$/.exec(line ?? '')?.[1]);
+    return at(happened[3]) - at(happened[2]);
+  };
+  expect((await pauseOf(2000)) - (await pauseOf(0))).toBe(2000);
+});
+
+test('a meter that does not change its rate is left at that of the sign-on', async () => {
+  const { open, happened } = bench(withHdlc);
+  expect(await open({ switchWaitMs: 400, switchBaud: false })).toBe('open');
+  expect(happened[2]).toMatch(/^wrote "\\u0006202\\r\\n"/);
+  expect(happened[3]).toMatch(/^300 baud/);
 });

@@ -49,7 +49,7 @@ async function profile(context: Context, command: Command): Promise<undefined> {
   const rows = read.rows.map(({ at, status, values }) => ({
     ts: at === null ? null : new Date(at).toISOString(),
     status: status === null ? null : jsonOf(cosemValue(status)),
-    values: values.map((value, index) => valueJson(value, read.columns[index]!)),
+    values: values.map((value, index) => valueJson(value, read.columns[index]!, read.invertedDeviation)),
   }));
   context.print({ obis, capturePeriod: read.capturePeriod, columns, rows, roundTrips }, () => text(read, rows));
   return undefined;
@@ -110,10 +110,10 @@ function describedColumn({ obis, classId, attribute, scalerUnit, scalerError }: 
 }
 
 /** A number whose scaler is not known may be wrong by powers of ten: no value is better than that one. */
-function valueJson(value: Data, column: ProfileColumn): JsonValue {
+function valueJson(value: Data, column: ProfileColumn, invertedDeviation: boolean): JsonValue {
   if (column.scalerError !== null) return null;
   const dateTime = isClockColumn(column) || isDateTimeAttribute(column.classId, column.attribute);
-  return jsonOf(cosemValue(value, { scaler: column.scalerUnit?.scaler ?? 0, dateTime }));
+  return jsonOf(cosemValue(value, { scaler: column.scalerUnit?.scaler ?? 0, dateTime, invertedDeviation }));
 }
 
 function text({ columns, capturePeriod }: Profile, rows: readonly { readonly values: readonly JsonValue[] }[]): string {

@@ -49,11 +49,15 @@ async function read(context: Context, command: Command): Promise<number> {
 }
 
 function described(point: string, { obis, attribute }: PointReference, result: PointResult, answeredAt: string) {
-  const { classId, data, scalerUnit, capturedAt, error } = result;
+  const { classId, data, scalerUnit, capturedAt, invertedDeviation = false, error } = result;
   const value =
     data === null
       ? null
-      : cosemValue(data, { scaler: scalerUnit?.scaler ?? 0, dateTime: isDateTimeAttribute(classId, attribute) });
+      : cosemValue(data, {
+          scaler: scalerUnit?.scaler ?? 0,
+          dateTime: isDateTimeAttribute(classId, attribute),
+          invertedDeviation,
+        });
   return {
     point,
     obis,

@@ -169,8 +169,16 @@ export function parseDateTime(octets: Uint8Array): CosemDateTime {
   return dateTime;
 }
 
-/** The date-time in a value: of that type, or an octet-string of twelve octets that reads as one; null for anything else. */
-export function dateTimeOf(data: Data): CosemDateTime | null {
+/**
+ * The date-time in a value: of that type, or an octet-string of twelve octets that reads as one; null for anything else.
+ * `invertedDeviation`: the meter means UTC = local time - deviation; what comes out has the sign of the standard.
+ */
+export function dateTimeOf(data: Data, options: { readonly invertedDeviation?: boolean } = {}): CosemDateTime | null {
+  const dateTime = plainDateTimeOf(data);
+  return dateTime !== null && options.invertedDeviation === true ? withInvertedDeviation(dateTime) : dateTime;
+}
+
+function plainDateTimeOf(data: Data): CosemDateTime | null {
   if (data.type === 'date-time') return data.value;
   if (data.type !== 'octet-string' || data.value.length !== DATE_TIME_OCTETS) return null;
   try {
@@ -179,6 +187,12 @@ export function dateTimeOf(data: Data): CosemDateTime | null {
     if (error instanceof BridgeError) return null;
     throw error;
   }
+}
+
+/** The other way round: of a meter that means UTC = local time - deviation, and for it. */
+export function withInvertedDeviation(dateTime: CosemDateTime): CosemDateTime {
+  const { deviation } = dateTime;
+  return deviation === null || deviation === 0 ? dateTime : { ...dateTime, deviation: -deviation };
 }
 
 export function dateTimeBytes(dateTime: CosemDateTime): Uint8Array {

@@ -11,6 +11,8 @@ export interface ValueOptions {
   readonly scaler?: number;
   /** An octet-string of twelve octets is a date-time; nothing in it tells. Holds inside arrays and structures too. */
   readonly dateTime?: boolean;
+  /** As in `dateTimeOf`. */
+  readonly invertedDeviation?: boolean;
 }
 
 const FIRST_PRINTABLE = 0x20;
@@ -22,7 +24,7 @@ const LAST_PRINTABLE = 0x7e;
  * and NaN null.
  */
 function cosemValueOf(data: Data, options: ValueOptions = {}): CosemValue {
-  const { scaler = 0, dateTime = false } = options;
+  const { scaler = 0, dateTime = false, invertedDeviation = false } = options;
   switch (data.type) {
     case 'null-data':
     case 'dont-care':
@@ -33,11 +35,11 @@ function cosemValueOf(data: Data, options: ValueOptions = {}): CosemValue {
     case 'utf8-string':
       return data.value;
     case 'octet-string': {
-      const moment = dateTime ? dateTimeOf(data) : null;
+      const moment = dateTime ? dateTimeOf(data, { invertedDeviation }) : null;
       return moment === null ? octetsText(data.value) : dateTimeText(moment);
     }
     case 'date-time':
-      return dateTimeText(data.value);
+      return dateTimeText(dateTimeOf(data, { invertedDeviation }) ?? data.value);
     case 'date':
       return dateText(data.value);
     case 'time':
@@ -45,7 +47,7 @@ function cosemValueOf(data: Data, options: ValueOptions = {}): CosemValue {
     case 'array':
     case 'structure':
     case 'compact-array':
-      return data.value.map((element) => cosemValueOf(element, { dateTime }));
+      return data.value.map((element) => cosemValueOf(element, { dateTime, invertedDeviation }));
     case 'float32':
       return scaledFloat(decimalFromSingle(data.value), scaler);
     case 'float64':

@@ -25,12 +25,14 @@ export interface BufferShape {
   readonly sortMethod: SortMethod;
   /** null: times without deviation name no instant. */
   readonly zone: MeterZone | null;
+  /** As in `dateTimeOf`. */
+  readonly invertedDeviation?: boolean;
 }
 
 export interface ProfileRow {
   /** Milliseconds UTC at which the row was captured; null when it does not tell. */
   readonly at: number | null;
-  /** The same as the meter wrote it, with its status bits. */
+  /** The same as the meter wrote it, with its status bits; the deviation has the sign of the standard. */
   readonly clock: CosemDateTime | null;
   readonly status: Data | null;
   /** One for each column, clock and status included. */
@@ -45,14 +47,14 @@ const LIFO_STEP = -1;
  * there are columns, when the first row has null-data, and when a delta has nothing that it could be a difference to.
  */
 export function profileRows(buffer: Data, shape: BufferShape): readonly ProfileRow[] {
-  const { columns, zone } = shape;
+  const { columns, zone, invertedDeviation = false } = shape;
   const clockAt = columns.findIndex(isClockColumn);
   const statusAt = columns.findIndex(isStatusColumn);
   const rows: ProfileRow[] = [];
   let previous: readonly Data[] | null = null;
   for (const [index, row] of rowsIn(buffer).entries()) {
     const values: readonly Data[] = expandedRow(cellsOf(row, columns.length, index), previous, shape, index);
-    const clock: CosemDateTime | null = clockAt < 0 ? null : dateTimeOf(values[clockAt]!);
+    const clock: CosemDateTime | null = clockAt < 0 ? null : dateTimeOf(values[clockAt]!, { invertedDeviation });
     rows.push({
       at: clock === null ? null : instantOf(clock, zone),
       clock,

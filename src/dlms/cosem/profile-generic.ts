@@ -4,7 +4,7 @@
  */
 import { fail } from '../../core/errors.ts';
 import type { Data } from '../axdr/data.ts';
-import { cosemDateTimeOf, dateTimeBytes } from '../axdr/date-time.ts';
+import { cosemDateTimeOf, dateTimeBytes, withInvertedDeviation } from '../axdr/date-time.ts';
 import { obisBytes, obisText } from '../axdr/obis.ts';
 import type { AccessSelection } from '../xdlms/services.ts';
 
@@ -123,6 +123,8 @@ export interface ClockRange {
   readonly deviation: number;
   /** Some meters take bounds only without deviation (8000), in their local time; others only with it. */
   readonly sendsDeviation: boolean;
+  /** As in `dateTimeOf`: `deviation` has the sign of the standard, the bounds the other one. */
+  readonly invertedDeviation?: boolean;
   /** Columns to be sent; none for all of them. */
   readonly columns?: readonly CaptureObject[];
 }
@@ -144,10 +146,14 @@ export function rangeSelection({ restricting, columns = [], ...range }: ClockRan
 }
 
 /** The day of the week is left open: it follows from the date, and meters disagree about it. */
-function boundData(utc: number, { deviation, sendsDeviation }: Pick<ClockRange, 'deviation' | 'sendsDeviation'>): Data {
+function boundData(
+  utc: number,
+  { deviation, sendsDeviation, invertedDeviation }: Omit<ClockRange, 'restricting'>,
+): Data {
   const local = cosemDateTimeOf(utc, deviation);
   const bound = { ...local, dayOfWeek: null, deviation: sendsDeviation ? deviation : null };
-  return { type: 'octet-string', value: dateTimeBytes(bound) };
+  const written = invertedDeviation === true ? withInvertedDeviation(bound) : bound;
+  return { type: 'octet-string', value: dateTimeBytes(written) };
 }
 
 /** entry_descriptor: rows and columns are numbered from 1; 0 as the last of either stands for the last there is. */

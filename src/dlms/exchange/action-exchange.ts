@@ -44,7 +44,7 @@ export class ActionExchange implements ServiceExchange<readonly ActionOutcome[]>
     return this.slot.get();
   }
 
-  begin({ invokeIdAndPriority, maxRequestPdu, require }: ExchangeContext): Apdu {
+  begin({ invokeIdAndPriority, maxRequestPdu, firstBlock, require }: ExchangeContext): Apdu {
     require('action');
     if (this.isList) require('multiple-references');
     const whole = this.request(invokeIdAndPriority);
@@ -57,6 +57,7 @@ export class ActionExchange implements ServiceExchange<readonly ActionOutcome[]>
         this.isList,
       ),
       maxRequestPdu,
+      firstBlock,
     );
     return this.firstBlock(this.blocks, invokeIdAndPriority);
   }

@@ -46,13 +46,14 @@ export class BlockCutter {
   private readonly whole: Uint8Array;
   private readonly maxPdu: number;
   private offset = 0;
-  private number = 0;
+  private number: number;
   private ended = false;
 
   /** @param maxPdu octets of the largest request, not 0. */
-  constructor(whole: Uint8Array, maxPdu: number) {
+  constructor(whole: Uint8Array, maxPdu: number, firstBlock: 0 | 1 = 1) {
     this.whole = whole;
     this.maxPdu = maxPdu;
+    this.number = firstBlock - 1;
   }
 
   /** The block after the one that was acknowledged; null when that was not the last one sent, or there is none after it. */

@@ -12,6 +12,8 @@ import type { InvokeIdAndPriority } from '../xdlms/invoke-id.ts';
 export interface ServiceLimits {
   /** Octets of the largest request that the meter takes; 0 for no limit. */
   readonly maxRequestPdu: number;
+  /** Number of the first block of a request in blocks; 1 when it is left out. */
+  readonly firstBlock?: 0 | 1;
   /** Throws SERVICE_NOT_GRANTED when the meter did not grant it. */
   require(bit: ConformanceBit): void;
 }

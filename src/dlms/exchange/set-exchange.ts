@@ -37,7 +37,7 @@ export class SetExchange implements ServiceExchange<readonly DataAccessResult[]>
     return this.slot.get();
   }
 
-  begin({ invokeIdAndPriority, maxRequestPdu, require }: ExchangeContext): Apdu {
+  begin({ invokeIdAndPriority, maxRequestPdu, firstBlock, require }: ExchangeContext): Apdu {
     require('set');
     if (this.isList) require('multiple-references');
     if (this.values.some(({ accessSelection }) => accessSelection !== null)) require('selective-access');
@@ -51,6 +51,7 @@ export class SetExchange implements ServiceExchange<readonly DataAccessResult[]>
         this.isList,
       ),
       maxRequestPdu,
+      firstBlock,
     );
     return this.firstBlock(this.blocks, invokeIdAndPriority);
   }

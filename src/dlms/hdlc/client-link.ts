@@ -20,6 +20,7 @@
 import { BridgeError, fail } from '../../core/errors.ts';
 import { Evidence } from '../evidence.ts';
 import type { ClientLink, LinkEvent, LinkOutput } from '../link.ts';
+import { type Quirks, quirksOf } from '../quirks.ts';
 import type { MeterSettings } from '../settings.ts';
 import { addressName, clientAddress, type HdlcAddress, serverAddressOf } from './address.ts';
 import { AWAITED, type HdlcClientState, lostBy, REACTIONS } from './client-states.ts';
@@ -48,7 +49,7 @@ type Discard = (reason: string) => void;
 export type HdlcLinkSettings = Pick<
   MeterSettings,
   'client' | 'server' | 'physical' | 'addressSize' | 'window' | 'infoLength'
->;
+> & { readonly quirks?: MeterSettings['quirks'] };
 
 export const DEFAULT_RETRIES = 2;
 /** No APDU of a real meter is longer. */
@@ -67,6 +68,7 @@ export class HdlcClientLink implements ClientLink {
   private readonly receiver = new SegmentReceiver(MAX_APDU_LENGTH);
   private readonly notifications = new Notifications(MAX_APDU_LENGTH);
   private readonly plainProposal: HdlcParameters;
+  private readonly quirks: Quirks;
   private state: HdlcClientState = 'disconnected';
   private limits: HdlcLimits;
   /** The SNRM goes without parameters, since the meter refused one that had them. */
@@ -87,6 +89,7 @@ export class HdlcClientLink implements ClientLink {
     this.client = clientAddress(settings.client);
     this.server = serverAddressOf(settings);
     this.retries = retries;
+    this.quirks = quirksOf(settings);
     this.filter = new StationFilter(this.client, this.server);
     this.proposal = symmetricParameters(settings.infoLength, settings.window);
     this.plainProposal = symmetricParameters(Math.min(settings.infoLength, DEFAULT_INFO_LENGTH), DEFAULT_WINDOW);
@@ -102,7 +105,7 @@ export class HdlcClientLink implements ClientLink {
     this.state = 'disconnected';
     this.takeAll(this.deframer.flush());
     this.begin('connecting');
-    this.plain = false;
+    this.plain = this.quirks.snrmWithoutParameters;
     this.sendSnrm();
     return this.drain();
   }
@@ -226,7 +229,8 @@ export class HdlcClientLink implements ClientLink {
       );
       return;
     }
-    this.limits = negotiated(this.plain ? this.plainProposal : this.proposal, theirs);
+    const limits = negotiated(this.plain ? this.plainProposal : this.proposal, theirs);
+    this.limits = this.quirks.infoLengthCountsFrame ? withinFrames(limits, this.server) : limits;
     this.sender.reset(this.limits.sendWindow);
     this.receiver.reset(this.limits.receiveWindow);
     this.state = 'connected';
@@ -350,4 +354,12 @@ export class HdlcClientLink implements ClientLink {
     this.events = [];
     return output;
   }
+}
+
+/** Flags, format, client address, control, HCS and FCS of a frame; the server address comes to it. */
+const AROUND_INFORMATION = 2 + 2 + 1 + 1 + 2 + 2;
+
+/** For a meter whose length is that of the whole frame: what is left for the information field. */
+function withinFrames(limits: HdlcLimits, { length }: HdlcAddress): HdlcLimits {
+  return { ...limits, sendInfoLength: Math.max(1, limits.sendInfoLength - AROUND_INFORMATION - length) };
 }

@@ -3,7 +3,7 @@
  * f(CtoS), pass 4, both through method reply_to_HLS_authentication. Whoever answers proves its secret by the challenge of the
  * other.
  *
- *   high     manufacturer specific: see `ManufacturerHls`
+ *   high     manufacturer specific: see `HLS_VARIANTS`
  *   md5      MD5(challenge || secret)
  *   sha1     SHA-1(challenge || secret)
  *   gmac     SC || IC || GMAC(SC || AK || challenge)
@@ -26,13 +26,15 @@ export type HlsMechanism = Exclude<AuthenticationLevel, 'none' | 'low'>;
 /** Of challenges, octets; ECDSA wants 32 or more. */
 export const CHALLENGE_OCTETS = { smallest: 8, smallestEcdsa: 32, largest: 64 } as const;
 
-/** How manufacturers fill mechanism 2, which the standard leaves to them. */
-export type ManufacturerHls =
-  /** AES-128-ECB of the challenge under the secret, each filled up with zeros to blocks of 16 octets. */
-  'aes-ecb';
+/**
+ * How manufacturers fill mechanism 2, which the standard leaves to them: AES-128-ECB of the challenge under the secret, or of
+ * the secret under the challenge, each filled up with zeros to blocks of 16 octets.
+ */
+export const HLS_VARIANTS = ['aes-ecb', 'aes-ecb-reversed'] as const;
+export type HlsVariant = (typeof HLS_VARIANTS)[number];
 
 export type HlsCredentials =
-  | { readonly mechanism: 'high'; readonly variant: ManufacturerHls; readonly secret: Uint8Array }
+  | { readonly mechanism: 'high'; readonly variant: HlsVariant; readonly secret: Uint8Array }
   | { readonly mechanism: 'md5' | 'sha1' | 'sha256'; readonly secret: Uint8Array }
   | {
       readonly mechanism: 'gmac';
@@ -231,19 +233,22 @@ function digest(hash: string, octets: Uint8Array): Uint8Array {
 
 const AES_BLOCK = 16;
 
-const MANUFACTURER: Readonly<Record<ManufacturerHls, (challenge: Uint8Array, secret: Uint8Array) => Uint8Array>> = {
-  'aes-ecb'(challenge, secret) {
-    if (secret.length > AES_BLOCK) {
-      fail('INVALID_VALUE', `an HLS secret for AES-128 has up to 16 octets, this one has ${secret.length}`, {
-        layer: 'security',
-        fault: 'credentials',
-      });
-    }
-    const cipher = createCipheriv('aes-128-ecb', filled(secret, AES_BLOCK), null).setAutoPadding(false);
-    const blocks = Math.max(1, Math.ceil(challenge.length / AES_BLOCK));
-    return concat([cipher.update(filled(challenge, blocks * AES_BLOCK)), cipher.final()]);
-  },
+const MANUFACTURER: Readonly<Record<HlsVariant, (challenge: Uint8Array, secret: Uint8Array) => Uint8Array>> = {
+  'aes-ecb': (challenge, secret) => ecbEncrypted('secret', secret, challenge),
+  'aes-ecb-reversed': (challenge, secret) => ecbEncrypted('challenge', challenge, secret),
 };
+
+function ecbEncrypted(keyName: string, key: Uint8Array, octets: Uint8Array): Uint8Array {
+  if (key.length > AES_BLOCK) {
+    fail('INVALID_VALUE', `the ${keyName} is a key of AES-128, up to 16 octets: this one has ${key.length}`, {
+      layer: 'security',
+      fault: 'credentials',
+    });
+  }
+  const cipher = createCipheriv('aes-128-ecb', filled(key, AES_BLOCK), null).setAutoPadding(false);
+  const blocks = Math.max(1, Math.ceil(octets.length / AES_BLOCK));
+  return concat([cipher.update(filled(octets, blocks * AES_BLOCK)), cipher.final()]);
+}
 
 function filled(octets: Uint8Array, length: number): Uint8Array {
   const whole = new Uint8Array(length);

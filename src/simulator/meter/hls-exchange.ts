@@ -39,10 +39,10 @@ export function hlsCredentials(
   security: MeterSecurity,
   clientKey: Uint8Array | null,
 ): HlsCredentials {
-  const { suite, keys, signatures } = security;
+  const { suite, keys, hlsVariant } = security;
   switch (mechanism) {
     case 'high':
-      return { mechanism, variant: 'aes-ecb', secret };
+      return { mechanism, variant: hlsVariant, secret };
     case 'gmac':
       return {
         mechanism,
@@ -54,7 +54,7 @@ export function hlsCredentials(
       return {
         mechanism,
         suite,
-        privateKey: signatures?.privateKey ?? null,
+        privateKey: security.signatures?.privateKey ?? null,
         peerPublicKey: clientKey ?? fail('INTERNAL', 'HLS with ECDSA without keys'),
       };
     default:

@@ -3,6 +3,7 @@ import { fromHex, sameBytes } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { ecdhSecret, publicKeyOf } from '../../dlms/security/elliptic-curve.ts';
 import { SYSTEM_TITLE_OCTETS } from '../../dlms/security/gcm.ts';
+import type { HlsVariant } from '../../dlms/security/hls.ts';
 import { certificateKey } from '../../dlms/security/key-material.ts';
 import { type SecurityPolicy, type SuiteId, securitySuite } from '../../dlms/security/suite.ts';
 import type { AuthenticationLevel } from '../../dlms/settings.ts';
@@ -26,6 +27,8 @@ export interface SecurityOptions {
   readonly certificate?: Uint8Array;
   /** In DER: a client that sends a certificate of this authority needs no `clientPublicKey`. */
   readonly clientAuthority?: Uint8Array;
+  /** How authentication `high` is computed; default `aes-ecb`. */
+  readonly hlsVariant?: HlsVariant;
   /** The last counter that the meter took of a client, for a meter that was talked to before; by default none. */
   readonly invocationCounter?: number;
 }
@@ -34,6 +37,7 @@ export interface MeterSecurity {
   readonly policy: SecurityPolicy;
   readonly suite: SuiteId;
   readonly systemTitle: Uint8Array;
+  readonly hlsVariant: HlsVariant;
   /** null: the meter knows no ciphering. */
   readonly keys: { readonly encryption: Uint8Array; readonly authentication: Uint8Array } | null;
   /** For HLS with ECDSA. */
@@ -80,6 +84,7 @@ export function meterSecurityOf(
     policy,
     suite,
     systemTitle: systemTitle === undefined ? systemTitleOf(serialNumber) : checkedTitle(systemTitle),
+    hlsVariant: options.hlsVariant ?? 'aes-ecb',
     keys: wantsKeys ? keysOf(options, suite) : null,
     signatures: authentication === 'ecdsa' || options.signingKey !== undefined ? signaturesOf(options, suite) : null,
   };
