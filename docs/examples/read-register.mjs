@@ -27,8 +27,11 @@ const association = new AssociationClient({
   systemTitle: randomBytes(8),
 });
 
-/** Sends one APDU and waits for the answer; a link that fails, or five seconds of silence, ends the program. */
-function exchange(apdu) {
+/**
+ * Goes on until the association says what came of it: block transfer takes several rounds. A link that fails, or five
+ * seconds without a result, ends the program.
+ */
+function converse(first) {
   return new Promise((resolve, reject) => {
     const silence = setTimeout(() => finish(() => reject(new Error('the meter did not answer'))), 5000);
     const finish = (settle) => {
@@ -36,30 +39,27 @@ function exchange(apdu) {
       socket.off('data', onData);
       settle();
     };
-    const carryOut = ({ send, events }) => {
-      for (const frame of send) socket.write(frame);
-      for (const event of events) {
-        if (event.kind === 'apdu' && !event.unsolicited) finish(() => resolve(event.apdu));
+    const carryOut = (output) => {
+      for (const frame of output.send) socket.write(frame);
+      for (const event of output.events) {
+        if (event.kind === 'apdu') take(association.receive(event.apdu));
         if (event.kind === 'failed') finish(() => reject(event.error));
       }
     };
+    const take = ({ send, event }) => {
+      const isOver = event !== null && event.kind !== 'block' && event.kind !== 'unsolicited';
+      if (isOver) finish(() => resolve(event));
+      else if (send.length === 0) carryOut(link.listen());
+      else for (const apdu of send) carryOut(link.send(apdu));
+    };
     const onData = (bytes) => carryOut(link.receive(bytes));
     socket.on('data', onData);
-    carryOut(link.send(apdu));
+    take({ send: first, event: null });
   });
 }
 
-/** Goes on until the association says what came of it: block transfer takes several rounds. */
-async function converse(first) {
-  for (let send = first; ; ) {
-    const step = association.receive(await exchange(send));
-    if (step.event !== null) return step.event;
-    send = step.send;
-  }
-}
-
 link.connect();
-const opened = await converse(association.open());
+const opened = await converse([association.open()]);
 if (opened.kind !== 'associated') throw opened.error;
 
 const energy = { classId: 3, instanceId: '1.0.1.8.0.255', accessSelection: null };
@@ -73,5 +73,5 @@ const [value, scalerUnit] = get.result.map((result) => ('data' in result ? resul
 const { scaler, unit } = parseScalerUnit(scalerUnit) ?? { scaler: 0, unit: 255 };
 console.log(decimalText(cosemValue(value, { scaler })), unitSymbol(unit) ?? '');
 
-await converse(association.release());
+await converse([association.release()]);
 socket.end();

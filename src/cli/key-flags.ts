@@ -1,4 +1,4 @@
-/** The flags that open ciphered octets of others: for `decode` and `listen`, which send nothing under these keys. */
+/** The flags that open ciphered octets of others: for `decode`, and for `listen`, which confirms under the same keys. */
 import type { Command } from 'commander';
 import { fromHex } from '../core/bytes.ts';
 import type { DecodeKeys } from '../dlms/decode/security.ts';

@@ -5,7 +5,7 @@ import { pushOpener } from '../dlms/decode/push.ts';
 import { type OpenedLayer, presentPush } from '../dlms/decode/push-content.ts';
 import type { DecodeKeys } from '../dlms/decode/security.ts';
 import type { Discarded } from '../dlms/link.ts';
-import { confirmationOf } from '../dlms/push/confirm.ts';
+import { canConfirm, confirmationOf, protectedConfirmation } from '../dlms/push/confirm.ts';
 import {
   HdlcPushFraming,
   MbusPushFraming,
@@ -14,6 +14,8 @@ import {
   WrapperPushFraming,
 } from '../dlms/push/framing.ts';
 import { type Push, PushReceiver } from '../dlms/push/receiver.ts';
+import { encodeApdu } from '../dlms/xdlms/apdu.ts';
+import type { SecurityPorts } from '../meter/session.ts';
 
 export const PUSH_FRAMINGS = ['hdlc', 'wrapper', 'mbus'] as const;
 export type PushFramingName = (typeof PUSH_FRAMINGS)[number];
@@ -34,6 +36,8 @@ export interface PushInletOptions {
   readonly from: string;
   readonly framing: PushFramingName;
   readonly keys: DecodeKeys;
+  /** Who we are in confirmations of ciphered pushes; made when the first one wants it. */
+  readonly security: () => SecurityPorts;
   /** null where there is no way back. */
   readonly write: ((bytes: Uint8Array) => Promise<void>) | null;
   tell(heard: Heard): void;
@@ -99,8 +103,22 @@ export class PushInlet {
   private pushed(push: Push<OpenedLayer>, send: Answer): void {
     this.later(async () => {
       const shown = { kind: 'push', from: this.from(push.source), push: presentPush(push) } as const;
-      return { ...shown, confirmed: await confirmed(push, send) };
+      return { ...shown, confirmed: await this.confirm(push, send) };
     });
+  }
+
+  /** A push that is ciphered is confirmed ciphered: its sender would not believe less. */
+  private async confirm({ content, protection }: Push<OpenedLayer>, send: Answer): Promise<boolean | null> {
+    const confirmation = content.kind === 'data-notification' ? confirmationOf(content.apdu) : null;
+    if (confirmation === null) return null;
+    const layers = protection.map(({ apdu }) => apdu);
+    if (this.options.write === null || !canConfirm(layers, this.options.keys)) return false;
+    if (layers.length === 0) return send(encodeApdu(confirmation));
+    const { encryptionKey, authenticationKey } = this.options.keys;
+    const { systemTitle, counters } = this.options.security();
+    const invocationCounter = await counters.reserve(1);
+    const keys = { encryptionKey, authenticationKey, systemTitle, invocationCounter };
+    return send(protectedConfirmation(confirmation, layers, keys));
   }
 
   private acknowledge(apdu: Uint8Array, send: Answer): void {
@@ -127,11 +145,4 @@ export class PushInlet {
         if (heard !== null) tell(heard);
       });
   }
-}
-
-/** Ciphered pushes stay unconfirmed: the answer would have to be ciphered as well, and under counters of our own. */
-async function confirmed({ content, protection }: Push<OpenedLayer>, send: Answer): Promise<boolean | null> {
-  const confirmation = content.kind === 'data-notification' ? confirmationOf(content.apdu) : null;
-  if (confirmation === null) return null;
-  return protection.length > 0 ? false : send(confirmation);
 }

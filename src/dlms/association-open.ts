@@ -23,11 +23,14 @@ type Referencing = MeterSettings['referencing'];
 /** The services that this client uses, by referencing; what is not proposed is not granted. */
 const PROPOSED: Readonly<Record<Referencing, readonly ConformanceBit[]>> = {
   ln: [
+    'general-block-transfer',
     'priority-mgmt-supported',
     'block-transfer-with-get-or-read',
     'block-transfer-with-set-or-write',
     'block-transfer-with-action',
     'multiple-references',
+    'data-notification',
+    'access',
     'get',
     'set',
     'selective-access',

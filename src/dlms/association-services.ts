@@ -5,22 +5,26 @@
 import type { BridgeError } from '../core/errors.ts';
 import type { ExchangeStep, ServiceExchange, ServiceLimits } from './exchange/exchange.ts';
 import type { Quirks } from './quirks.ts';
-import type { Apdu } from './xdlms/apdu.ts';
+import { type Apdu, decodeApdu } from './xdlms/apdu.ts';
 import { invokeIdAndPriority } from './xdlms/invoke-id.ts';
+import { withReturnParametersFlag } from './xdlms/missing-flag.ts';
 import { endsAssociation, responseError } from './xdlms/response-error.ts';
 
 export type ServiceStep =
   | ExchangeStep
   /** A notification; what is under way goes on. */
-  | { readonly kind: 'unsolicited'; readonly apdu: Apdu }
+  | { readonly kind: 'unsolicited'; readonly apdu: UnsolicitedApdu }
   /** It answers nothing that is under way. */
   | { readonly kind: 'ignored' };
 
-const UNSOLICITED: ReadonlySet<Apdu['apdu']> = new Set([
-  'data-notification',
-  'event-notification-request',
-  'informationReportRequest',
-]);
+const UNSOLICITED = ['data-notification', 'event-notification-request', 'informationReportRequest'] as const;
+/** What a meter sends unasked (Green Book 9.3.9, 9.3.13, 9.3.16). */
+export type UnsolicitedApdu = Extract<Apdu, { readonly apdu: (typeof UNSOLICITED)[number] }>;
+
+function isUnsolicited(apdu: Apdu): apdu is UnsolicitedApdu {
+  return (UNSOLICITED as readonly string[]).includes(apdu.apdu);
+}
+
 /** The invoke id of the proof of HLS; services count from the next one. */
 export const FIRST_INVOKE_ID = 0;
 const INVOKE_IDS = 16;
@@ -63,9 +67,15 @@ export class ServiceDialogue {
     this.current = null;
   }
 
+  /** An APDU of the meter, as the service under way wants it read. Throws what decoding throws. */
+  read(plain: Uint8Array): Apdu {
+    const mended = withReturnParametersFlag(plain);
+    return this.current?.decode?.(mended) ?? decodeApdu(mended);
+  }
+
   /** An APDU of the meter, opened. Throws what reading its contents throws. */
   receive(apdu: Apdu): ServiceStep {
-    if (UNSOLICITED.has(apdu.apdu)) return { kind: 'unsolicited', apdu };
+    if (isUnsolicited(apdu)) return { kind: 'unsolicited', apdu };
     const exchange = this.current;
     if (exchange === null) return { kind: 'ignored' };
     if (apdu.apdu !== exchange.answers) return refusedBy(responseError(apdu), exchange.isList);

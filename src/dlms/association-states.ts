@@ -11,7 +11,7 @@
  */
 import type { BridgeError } from '../core/errors.ts';
 import type { AgreedContext } from './association-open.ts';
-import type { Apdu } from './xdlms/apdu.ts';
+import type { UnsolicitedApdu } from './association-services.ts';
 
 export type AssociationState = 'closed' | 'associating' | 'authenticating' | 'associated' | 'requesting' | 'releasing';
 export type AssociationInput =
@@ -46,8 +46,10 @@ export type AssociationEvent =
   /** The association is gone. */
   | { readonly kind: 'lost'; readonly error: BridgeError }
   | { readonly kind: 'released' }
-  /** A notification between request and answer. */
-  | { readonly kind: 'unsolicited'; readonly apdu: Apdu };
+  /** A part of the answer; more is to come. */
+  | { readonly kind: 'block' }
+  /** A notification, at any time. One that wants to be confirmed is answered beside what is under way. */
+  | { readonly kind: 'unsolicited'; readonly apdu: UnsolicitedApdu; readonly confirmation: Uint8Array | null };
 
 export interface AssociationStep {
   /** APDUs to send, in order. */

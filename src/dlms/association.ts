@@ -22,21 +22,22 @@ import {
   rlrqBytes,
 } from './association-open.ts';
 import { ApduSecurity, requireTitle } from './association-security.ts';
-import { FIRST_INVOKE_ID, ServiceDialogue, type ServiceStep } from './association-services.ts';
+import { FIRST_INVOKE_ID, ServiceDialogue, type ServiceStep, type UnsolicitedApdu } from './association-services.ts';
 import {
   type AssociationInput,
   type AssociationState,
   type AssociationStep,
   TRANSITIONS,
 } from './association-states.ts';
+import { ApduTransfer, type Transferred } from './association-transfer.ts';
 import type { ServiceExchange, ServiceLimits } from './exchange/exchange.ts';
+import { confirmationOf } from './push/confirm.ts';
 import { quirksOf } from './quirks.ts';
 import type { HlsCredentials } from './security/hls.ts';
 import { securitySuite } from './security/suite.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
-import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
-import type { ConformanceBit } from './xdlms/conformance.ts';
-import { withReturnParametersFlag } from './xdlms/missing-flag.ts';
+import { type Apdu, decodeApdu } from './xdlms/apdu.ts';
+import { type ConformanceBit, hasConformance } from './xdlms/conformance.ts';
 import { responseError } from './xdlms/response-error.ts';
 
 export interface AssociationOptions {
@@ -61,6 +62,7 @@ export class AssociationClient {
   private current: AssociationState = 'closed';
   private agreed: AgreedContext | null = null;
   private security: ApduSecurity | null = null;
+  private transfer = new ApduTransfer(null);
   private handshake: HlsHandshake | null = null;
   private readonly services: ServiceDialogue;
 
@@ -93,6 +95,7 @@ export class AssociationClient {
     const ciphered = settings.security !== 'none';
     const dedicatedKey = ciphered && settings.dedicatedKey ? random(securitySuite(settings.suite).keyOctets) : null;
     this.security = ciphered ? this.newSecurity(dedicatedKey) : null;
+    this.transfer = new ApduTransfer(this.security);
     const challenge =
       this.credentials === null
         ? null
@@ -150,18 +153,22 @@ export class AssociationClient {
     const requesting = this.after('request');
     const request = this.services.begin(exchange, this.limits());
     this.current = requesting;
-    return this.outgoing(request);
+    return this.transfer.outgoing(request);
   }
 
   /** The APDUs of a service that the meter does not answer. Throws SERVICE_NOT_GRANTED, PDU_TOO_SMALL. */
   unconfirmed(service: (limits: ServiceLimits) => Apdu): readonly Uint8Array[] {
     if (this.current !== 'associated') fail('SERVICE_NOT_GRANTED', 'no association stands that is at rest');
-    return this.outgoing(service(this.limits()));
+    return this.transfer.outgoing(service(this.limits()));
   }
 
   private limits(): ServiceLimits {
-    const firstBlock = quirksOf(this.options.settings).blocksFromZero ? 0 : 1;
-    return { maxRequestPdu: this.maxRequestPdu, firstBlock, require: (bit) => this.requireGranted(bit) };
+    return {
+      maxRequestPdu: this.maxRequestPdu,
+      firstBlock: quirksOf(this.options.settings).blocksFromZero ? 0 : 1,
+      require: (bit) => this.requireGranted(bit),
+      isGranted: (bit) => this.isGranted(bit),
+    };
   }
 
   /** The RLRQ. */
@@ -190,11 +197,26 @@ export class AssociationClient {
         case 'authenticating':
         case 'associated':
         case 'requesting':
-          return this.onService(this.services.receive(this.opened(bytes)));
+          return this.onTransferred(this.transfer.incoming(bytes, (plain) => this.services.read(plain)));
       }
     } catch (thrown) {
       return this.loseTo(asBridgeError(thrown));
     }
+  }
+
+  /**
+   * Nothing came for a response time-out: what is to be sent to get at missing blocks. Empty when there is nothing to be
+   * done about it, or when that was done often enough: whoever keeps the time gives up then.
+   */
+  timedOut(): readonly Uint8Array[] {
+    return this.current === 'closed' ? [] : this.transfer.silence();
+  }
+
+  private onTransferred(transferred: Transferred): AssociationStep {
+    if (transferred.kind === 'block') return { send: transferred.send, event: { kind: 'block' } };
+    const step = this.services.receive(transferred.apdu);
+    if (step.kind === 'unsolicited') this.transfer.awaitAnother();
+    return this.onService(step);
   }
 
   private onAssociating(bytes: Uint8Array): AssociationStep {
@@ -209,6 +231,7 @@ export class AssociationClient {
     const error = associationError(answer, referencing);
     if (error !== null) return this.refuse(error);
     this.agreed = agreedContextOf(answer, this.security, referencing);
+    this.transfer.agreed(this.agreed);
     if (this.handshake !== null) return this.proveOurselves(this.handshake, answer);
     if (answer.resultSourceDiagnostic.code === AUTHENTICATION_REQUIRED)
       return this.refuse(furtherAuthenticationError());
@@ -223,7 +246,7 @@ export class AssociationClient {
       return this.refuse(asBridgeError(thrown));
     }
     this.move('challenged');
-    return { send: this.outgoing(this.services.begin(proof, this.limits(), FIRST_INVOKE_ID)), event: null };
+    return { send: this.transfer.outgoing(this.services.begin(proof, this.limits(), FIRST_INVOKE_ID)), event: null };
   }
 
   private onProof(): AssociationStep {
@@ -264,9 +287,9 @@ export class AssociationClient {
       case 'ignored':
         return IGNORED;
       case 'unsolicited':
-        return { send: [], event: step };
+        return this.onUnsolicited(step.apdu);
       case 'send':
-        return { send: this.outgoing(step.apdu), event: null };
+        return { send: this.transfer.outgoing(step.apdu), event: null };
       case 'failed':
         return this.failWith(step.error);
       case 'lost':
@@ -279,17 +302,10 @@ export class AssociationClient {
     }
   }
 
-  private outgoing(apdu: Apdu): readonly Uint8Array[] {
-    const plain = encodeApdu(apdu);
-    return [this.security === null ? plain : this.security.protect(plain)];
-  }
-
-  private opened(bytes: Uint8Array): Apdu {
-    const read = (plain: Uint8Array): Apdu => {
-      const mended = withReturnParametersFlag(plain);
-      return this.services.exchange?.decode?.(mended) ?? decodeApdu(mended);
-    };
-    return this.security === null ? read(bytes) : this.security.open(decodeApdu(bytes), read);
+  private onUnsolicited(apdu: UnsolicitedApdu): AssociationStep {
+    const confirm = apdu.apdu === 'data-notification' ? confirmationOf(apdu) : null;
+    const confirmation = confirm === null ? null : this.transfer.protected(confirm);
+    return { send: [], event: { kind: 'unsolicited', apdu, confirmation } };
   }
 
   private failWith(error: BridgeError): AssociationStep {
@@ -305,9 +321,11 @@ export class AssociationClient {
   }
 
   private requireGranted(bit: ConformanceBit): void {
-    if (this.agreed === null || !this.agreed.conformance.bits.includes(bit)) {
-      fail('SERVICE_NOT_GRANTED', `the meter did not grant "${bit}" to this client`);
-    }
+    if (!this.isGranted(bit)) fail('SERVICE_NOT_GRANTED', `the meter did not grant "${bit}" to this client`);
+  }
+
+  private isGranted(bit: ConformanceBit): boolean {
+    return this.agreed !== null && hasConformance(this.agreed.conformance, bit);
   }
 
   private move(input: AssociationInput): void {

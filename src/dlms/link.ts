@@ -33,8 +33,14 @@ export interface LinkOutput {
 export interface ClientLink {
   /** Sends SNRM (HDLC); the wrapper is connected at once. */
   connect(): LinkOutput;
-  /** Sends one APDU; segments it as the negotiated lengths demand. One APDU at a time. */
+  /** Sends one APDU and awaits what it is answered with; segments it as the negotiated lengths demand. Several go in order. */
   send(apdu: Uint8Array): LinkOutput;
+  /** Awaits one more APDU without sending one: what came was not all. */
+  listen(): LinkOutput;
+  /** Sends one APDU that is not answered, beside what is under way. */
+  notify(apdu: Uint8Array): LinkOutput;
+  /** Whether the peer has all that was sent, as far as this link can tell: repeating it would bring nothing. */
+  readonly isSettled: boolean;
   /** Octets from the transport, in any portions. */
   receive(bytes: Uint8Array): LinkOutput;
   /** Nothing came within the response time-out: repeats what was unanswered, or fails with METER_TIMEOUT after its retries. */

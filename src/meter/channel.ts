@@ -1,6 +1,9 @@
 /**
  * Pumps a data link over a wire: writes the frames that the link wants written, feeds it what arrives, and turns
- * silence into the link's `timeout`. One operation at a time: connect, exchange an APDU, disconnect.
+ * silence into the link's `timeout`. One operation at a time: connect, exchange APDUs, disconnect.
+ *
+ * A conversation begins with `exchange` and goes on with `next` until `rest`; APDUs that come in its course are kept until
+ * they are asked for, in order.
  */
 import { toHex } from '../core/bytes.ts';
 import { BridgeError, fail } from '../core/errors.ts';
@@ -25,8 +28,10 @@ export interface ChannelOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly log: Logger;
-  /** APDUs that nobody asked for: pushes between request and answer. */
-  readonly onUnsolicited?: (apdu: Uint8Array) => void;
+  /** What goes over the channel is added to these. */
+  readonly counts: ChannelCounts;
+  /** APDUs that come while nothing is going on. */
+  readonly onUnsolicited: (apdu: Uint8Array) => void;
 }
 
 export interface ChannelCounts {
@@ -45,7 +50,15 @@ interface Operation {
   readonly awaits: Awaited;
   readonly resolve: (apdu: Uint8Array) => void;
   readonly reject: (error: BridgeError) => void;
+  readonly silence: Silence;
 }
+
+/** Nothing came for a response time-out, and the link has nothing to repeat: APDUs to send before it gives up. */
+export type Silence = () => readonly Uint8Array[];
+
+const GIVE_UP: Silence = () => [];
+/** Nobody streams more than the largest window of blocks, whole or in part. */
+const MOST_KEPT = 256;
 
 const EMPTY = new Uint8Array(0);
 
@@ -54,16 +67,19 @@ function together(outputs: readonly LinkOutput[]): LinkOutput {
 }
 
 export class MeterChannel implements WireReceiver {
-  readonly counts: ChannelCounts = { roundTrips: 0, bytesSent: 0, bytesReceived: 0 };
+  private readonly counts: ChannelCounts;
   /** While an APDU that carries a secret is under way the trace shows lengths only. */
   confidential = false;
   private readonly options: ChannelOptions;
   private operation: Operation | null = null;
   private timer: Timer | null = null;
   private lastProgress = 0;
+  private conversing = false;
+  private inbox: Uint8Array[] = [];
 
   constructor(options: ChannelOptions) {
     this.options = options;
+    this.counts = options.counts;
   }
 
   /** Makes the link stand. Throws METER_TIMEOUT, METER_GARBAGE, WRONG_FRAMING, WRONG_ADDRESS, LINK_REFUSED, LINE_*. */
@@ -71,27 +87,50 @@ export class MeterChannel implements WireReceiver {
     await this.run('connected', () => this.options.link.connect());
   }
 
-  /** Sends APDUs and resolves with the meter's answer. Throws as `connect` does, and LINK_LOST. */
-  exchange(apdus: readonly Uint8Array[]): Promise<Uint8Array> {
-    return this.run('apdu', () => together(apdus.map((apdu) => this.options.link.send(apdu))));
+  /** Sends the first APDUs of a conversation and resolves with what comes. Throws as `connect` does, and LINK_LOST. */
+  exchange(apdus: readonly Uint8Array[], silence: Silence = GIVE_UP): Promise<Uint8Array> {
+    this.rest();
+    this.conversing = true;
+    return this.next(apdus, silence);
   }
 
-  /** Waits for one more APDU without sending: what came last was not the answer. */
-  next(): Promise<Uint8Array> {
-    return this.run('apdu', () => NOTHING);
+  /** Goes on with a conversation: sends more, or nothing, and resolves with the next APDU. */
+  next(apdus: readonly Uint8Array[] = [], silence: Silence = GIVE_UP): Promise<Uint8Array> {
+    const { link } = this.options;
+    return this.run(
+      'apdu',
+      () => {
+        if (apdus.length > 0) return together(apdus.map((apdu) => link.send(apdu)));
+        return this.inbox.length > 0 ? NOTHING : link.listen();
+      },
+      silence,
+    );
+  }
+
+  /** Sends one APDU that is not answered. */
+  notify(apdu: Uint8Array): void {
+    this.carryOut(() => this.options.link.notify(apdu));
+  }
+
+  /** The conversation is over: what is left of it, and what comes from now on, was not asked for. */
+  rest(): void {
+    this.conversing = false;
+    for (const apdu of this.inbox.splice(0)) this.options.onUnsolicited(apdu);
   }
 
   async disconnect(): Promise<void> {
     await this.run('disconnected', () => this.options.link.disconnect());
   }
 
-  private run(awaits: Awaited, begin: () => LinkOutput): Promise<Uint8Array> {
+  private run(awaits: Awaited, begin: () => LinkOutput, silence: Silence = GIVE_UP): Promise<Uint8Array> {
     if (this.operation !== null) fail('INTERNAL', 'a channel does one thing at a time', { layer: 'meter' });
     this.options.wire.attach(this);
     return new Promise((resolve, reject) => {
-      this.operation = { awaits, resolve, reject };
+      this.operation = { awaits, resolve, reject, silence };
       this.lastProgress = this.options.clock.monotonic();
       this.carryOut(begin);
+      const kept = awaits === 'apdu' ? this.inbox.shift() : undefined;
+      if (kept !== undefined) this.finish((operation) => operation.resolve(kept));
     });
   }
 
@@ -144,8 +183,7 @@ export class MeterChannel implements WireReceiver {
         if (this.operation?.awaits === event.kind) this.finish((operation) => operation.resolve(EMPTY));
         return;
       case 'apdu':
-        if (event.unsolicited || this.operation?.awaits !== 'apdu') this.options.onUnsolicited?.(event.apdu);
-        else this.finish((operation) => operation.resolve(event.apdu));
+        this.take(event.apdu);
         return;
       case 'failed':
         this.finish((operation) => operation.reject(event.error));
@@ -153,6 +191,12 @@ export class MeterChannel implements WireReceiver {
       case 'discarded':
         this.logDiscarded(event.discarded);
     }
+  }
+
+  private take(apdu: Uint8Array): void {
+    if (this.operation?.awaits === 'apdu') this.finish((operation) => operation.resolve(apdu));
+    else if (this.conversing && this.inbox.length < MOST_KEPT) this.inbox.push(apdu);
+    else this.options.onUnsolicited(apdu);
   }
 
   private finish(settle: (operation: Operation) => void): void {
@@ -169,7 +213,12 @@ export class MeterChannel implements WireReceiver {
     this.timer?.cancel();
     const trickleEnds = this.lastProgress + TRICKLE_TIMEOUTS * timeoutMs;
     const wait = Math.min(timeoutMs, Math.max(0, trickleEnds - clock.monotonic()));
-    this.timer = clock.setTimer(wait, () => this.carryOut(() => link.timeout()));
+    this.timer = clock.setTimer(wait, () => this.carryOut(() => this.silent(link)));
+  }
+
+  private silent(link: ClientLink): LinkOutput {
+    const apdus = link.isSettled ? (this.operation?.silence() ?? []) : [];
+    return apdus.length > 0 ? together(apdus.map((apdu) => link.send(apdu))) : link.timeout();
   }
 
   private trace(direction: 'sent' | 'received', bytes: Uint8Array): void {

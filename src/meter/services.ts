@@ -30,7 +30,8 @@ export interface ServiceCarrier {
 }
 
 export interface MeterServices {
-  readonly listShape: ListShape;
+  /** null where the meter granted no way to ask for several at once. */
+  readonly listShape: ListShape | null;
   /** One service: one attribute, or several with-list; a refused one is a result. */
   get(attributes: readonly AttributeSelection[]): Promise<readonly GetResult[]>;
   set(values: readonly AttributeValue[]): Promise<readonly DataAccessResult[]>;

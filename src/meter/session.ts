@@ -3,9 +3,9 @@
  * is lost. A standing association costs nothing: `ensureAssociated` then returns at once.
  */
 import { randomBytes } from 'node:crypto';
-import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
+import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
 import { AssociationClient } from '../dlms/association.ts';
-import type { AssociationEvent } from '../dlms/association-states.ts';
+import type { UnsolicitedApdu } from '../dlms/association-services.ts';
 import type { ObjectList } from '../dlms/cosem/object-list.ts';
 import type { ShortNames } from '../dlms/cosem/short-names.ts';
 import type { MethodCall } from '../dlms/exchange/action-exchange.ts';
@@ -22,11 +22,12 @@ import type { ActionOutcome, GetResult } from '../dlms/xdlms/services.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Framing } from '../transport/link-address.ts';
-import { type ChannelCounts, MeterChannel, type Wire } from './channel.ts';
+import type { ChannelCounts, Wire } from './channel.ts';
 import { CounterPool, type CounterStore } from './counters.ts';
 import { LogicalNameServices } from './logical-names.ts';
 import { type AttributeRequest, longestListOf, type MeterServices, type ServiceCarrier } from './services.ts';
 import { ShortNameServices } from './short-names.ts';
+import { StandingAssociation } from './standing.ts';
 
 export interface SessionOptions {
   readonly settings: MeterSettings;
@@ -36,6 +37,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly security: SecurityPorts;
+  /** What the meter sends unasked while its association stands; confirmed already where it wants that. It is logged anyway. */
+  readonly onUnsolicited?: (apdu: UnsolicitedApdu) => void;
 }
 
 /** What a ciphered association needs from outside. */
@@ -54,12 +57,6 @@ const HIGHEST_PLAUSIBLE_COUNTER = 4_000_000_000;
 /** An association step protects one APDU and, in the HLS exchange, answers one challenge. */
 const COUNTERS_PER_STEP = 2;
 
-/** An association and the channel that carries it. */
-interface Standing {
-  readonly association: AssociationClient;
-  readonly channel: MeterChannel;
-}
-
 const SERVICES: Readonly<Record<MeterSettings['referencing'], (carrier: ServiceCarrier) => MeterServices>> = {
   ln: (carrier) => new LogicalNameServices(carrier),
   sn: (carrier) => new ShortNameServices(carrier),
@@ -75,7 +72,7 @@ export class MeterSession implements ServiceCarrier {
   private readonly options: SessionOptions;
   private readonly counters: CounterPool;
   private readonly services: MeterServices;
-  private standing: Standing | null = null;
+  private standing: StandingAssociation | null = null;
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -94,8 +91,9 @@ export class MeterSession implements ServiceCarrier {
   }
 
   get longestList(): number {
-    if (this.listRefused || this.quirks.noList || !this.isGranted('multiple-references')) return 1;
-    return Math.min(longestListOf(this.services.listShape, this.maxRequestPdu), this.quirks.listLimit ?? Infinity);
+    const { listShape } = this.services;
+    if (this.listRefused || this.quirks.noList || listShape === null) return 1;
+    return Math.min(longestListOf(listShape, this.maxRequestPdu), this.quirks.listLimit ?? Infinity);
   }
 
   isGranted(bit: ConformanceBit): boolean {
@@ -134,19 +132,13 @@ export class MeterSession implements ServiceCarrier {
     const { standing } = this;
     if (standing === null) return fail('ASSOCIATION_LOST', 'no association stands');
     try {
-      return await this.carry(standing, exchange);
+      return await standing.run(exchange);
     } catch (thrown) {
       if (standing.association.state !== 'associated') this.forget();
       const error = asBridgeError(thrown);
       if (error.code === 'INVOCATION_COUNTER_WRONG') await this.raiseCounter(error);
       throw error;
     }
-  }
-
-  private async carry<Result>(standing: Standing, exchange: ServiceExchange<Result>): Promise<Result> {
-    const event = await this.converse(standing, (association) => association.begin(exchange));
-    if (event.kind !== 'answered') throw errorOf(event);
-    return exchange.result;
   }
 
   /** One service: one attribute, or several with-list, blocks joined. */
@@ -171,7 +163,7 @@ export class MeterSession implements ServiceCarrier {
   async release(): Promise<void> {
     const { standing } = this;
     this.standing = null;
-    if (standing?.association.state === 'associated') await this.end(standing);
+    if (standing?.association.state === 'associated') await standing.end();
     standing?.association.lost();
   }
 
@@ -181,79 +173,32 @@ export class MeterSession implements ServiceCarrier {
     this.standing = null;
   }
 
-  private async associate(settings: MeterSettings, secrets: MeterSecrets): Promise<Standing> {
-    const { wire, clock, log, security } = this.options;
-    const association = new AssociationClient({
-      settings,
-      secrets,
-      random: randomBytes,
-      takeCounter: () => this.counters.take(),
-      systemTitle: security.systemTitle,
+  private async associate(settings: MeterSettings, secrets: MeterSecrets): Promise<StandingAssociation> {
+    const { wire, clock, log, security, onUnsolicited } = this.options;
+    const { timeoutMs } = settings;
+    const standing = new StandingAssociation({
+      association: new AssociationClient({
+        settings,
+        secrets,
+        random: randomBytes,
+        takeCounter: () => this.counters.take(),
+        systemTitle: security.systemTitle,
+      }),
+      channel: { link: this.newLink(settings), wire, clock, timeoutMs, log, counts: this.counts },
+      noRelease: this.quirks.noRelease,
+      ensureCounters: () => this.ensureCounters(),
+      onUnsolicited: (apdu) => onUnsolicited?.(apdu),
     });
-    const channel = new MeterChannel({ link: this.newLink(settings), wire, clock, timeoutMs: settings.timeoutMs, log });
-    const standing = { association, channel };
-    try {
-      await channel.connect();
-      channel.confidential = true;
-      const event = await this.converse(standing, () => [association.open()]);
-      channel.confidential = false;
-      if (event.kind !== 'associated') throw errorOf(event);
-      log.debug({ maxPdu: event.negotiated.serverMaxReceivePduSize }, 'association stands');
-      return standing;
-    } catch (thrown) {
-      const error = asBridgeError(thrown);
-      if (error.layer === 'acse' || error.layer === 'security') await this.disconnect(channel);
-      throw error;
-    } finally {
-      this.account(channel);
-    }
+    await standing.open();
+    return standing;
   }
 
   private newLink(settings: MeterSettings): ClientLink {
     return this.options.framing === 'hdlc' ? new HdlcClientLink(settings) : new WrapperClientLink(settings);
   }
 
-  /** Sends what the association wants sent, and goes on until it says what came of it. */
-  private async converse(
-    { association, channel }: Standing,
-    begin: (association: AssociationClient) => readonly Uint8Array[],
-  ): Promise<AssociationEvent> {
-    const ciphered = usesCounters(this.options.settings);
-    try {
-      if (ciphered) await this.counters.ensure(COUNTERS_PER_STEP);
-      let send = begin(association);
-      for (let passedOver = 0; passedOver <= MOST_PASSED_OVER; ) {
-        const answer = send.length === 0 ? await channel.next() : await channel.exchange(send);
-        if (ciphered) await this.counters.ensure(COUNTERS_PER_STEP);
-        const step = association.receive(answer);
-        if (step.event !== null && step.event.kind !== 'unsolicited') return step.event;
-        send = step.send;
-        if (send.length === 0) passedOver += 1;
-      }
-    } finally {
-      this.account(channel);
-    }
-    return fail('UNEXPECTED_RESPONSE', `the meter sent ${MOST_PASSED_OVER} APDUs that answer nothing`);
-  }
-
-  private async end(standing: Standing): Promise<void> {
-    try {
-      if (!this.quirks.noRelease) await this.converse(standing, (association) => [association.release()]);
-      await standing.channel.disconnect();
-    } catch (error) {
-      this.options.log.debug({ code: asBridgeError(error).code }, 'release was not answered');
-    } finally {
-      this.account(standing.channel);
-    }
-  }
-
-  /** A refused association leaves an HDLC link standing: DISC it. */
-  private async disconnect(channel: MeterChannel): Promise<void> {
-    try {
-      await channel.disconnect();
-    } catch (failure) {
-      this.options.log.debug({ code: asBridgeError(failure).code }, 'DISC was not answered');
-    }
+  private async ensureCounters(): Promise<void> {
+    if (usesCounters(this.options.settings)) await this.counters.ensure(COUNTERS_PER_STEP);
   }
 
   private async raiseCounter({ facts: { expectedCounter } }: BridgeError): Promise<void> {
@@ -268,12 +213,12 @@ export class MeterSession implements ServiceCarrier {
     try {
       const standing = await this.associate(asPublic, NO_SECRETS);
       const services = SERVICES[settings.referencing]({
-        run: (exchange) => this.carry(standing, exchange),
+        run: (exchange) => standing.run(exchange),
         isGranted: () => false,
         longestList: 1,
       });
       const [result] = await services.get([{ ...INVOCATION_COUNTER, accessSelection: null }]);
-      await this.end(standing);
+      await standing.end();
       if (this.quirks.publicWait > 0) await sleep(this.options.clock, this.quirks.publicWait);
       const value = result !== undefined && 'data' in result && 'value' in result.data ? result.data.value : null;
       if (typeof value !== 'number') return;
@@ -288,23 +233,8 @@ export class MeterSession implements ServiceCarrier {
       log.debug({ code: asBridgeError(thrown).code }, 'the public client does not show the invocation counter');
     }
   }
-
-  private account(channel: MeterChannel): void {
-    this.counts.roundTrips += channel.counts.roundTrips;
-    this.counts.bytesSent += channel.counts.bytesSent;
-    this.counts.bytesReceived += channel.counts.bytesReceived;
-    Object.assign(channel.counts, { roundTrips: 0, bytesSent: 0, bytesReceived: 0 });
-  }
 }
-
-/** APDUs that answer nothing (notifications, answers to requests given up) are passed over, but not for ever. */
-const MOST_PASSED_OVER = 16;
 
 function usesCounters({ security, authentication }: MeterSettings): boolean {
   return security !== 'none' || authentication === 'gmac';
-}
-
-function errorOf(event: AssociationEvent): BridgeError {
-  if ('error' in event) return event.error;
-  return new BridgeError('UNEXPECTED_RESPONSE', `the meter answered something else than was asked (${event.kind})`);
 }

@@ -43,8 +43,6 @@ interface Reference {
 }
 
 export class ShortNameServices implements MeterServices {
-  /** readRequest (Green Book 9.5). */
-  readonly listShape: ListShape = { header: 2, item: 3 };
   shortNames: ShortNames | null = null;
   private readonly carrier: ServiceCarrier;
   /** The names were read in this association. */
@@ -53,6 +51,11 @@ export class ShortNameServices implements MeterServices {
 
   constructor(carrier: ServiceCarrier) {
     this.carrier = carrier;
+  }
+
+  /** readRequest (Green Book 9.5). */
+  get listShape(): ListShape | null {
+    return this.carrier.isGranted('multiple-references') ? { header: 2, item: 3 } : null;
   }
 
   associated(): void {

@@ -5,7 +5,10 @@ import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { concat, fromHex, toHex } from '../../src/core/bytes.ts';
-import { encodeWrapper } from '../../src/dlms/wrapper.ts';
+import { isGloDed, protectApdu, unprotectApdu } from '../../src/dlms/security/apdu-protection.ts';
+import { policyOf, securityControlFor } from '../../src/dlms/security/suite.ts';
+import { decodeWrapper, encodeWrapper } from '../../src/dlms/wrapper.ts';
+import { decodeApdu } from '../../src/dlms/xdlms/apdu.ts';
 import { type Bench, documentOf, newBench, type Running } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -95,6 +98,47 @@ describe.concurrent('listen', () => {
       { apdu: 'data-notification', security: { tagVerified: null } },
     ]);
   });
+
+  test.for(['both', 'encrypted', 'authenticated'] as const)(
+    'a ciphered push is confirmed ciphered: %s',
+    async (policy, { onTestFinished }) => {
+      const bench = newBench(onTestFinished);
+      const port = await freePort();
+      const keys = ['--ek', 'env:EK', '--ak', 'env:EK'];
+      const listening = bench.start(['listen', `tcp://127.0.0.1:${port}`, ...keys, '--json'], {
+        env: { EK },
+        db: false,
+      });
+      const socket = await connected(bench, port);
+      const key = fromHex(EK);
+      const title = fromHex('4d4d4d0000000001');
+      const push = protectApdu(CONFIRMED, 'general-glo', {
+        securityControl: securityControlFor(0, policy),
+        invocationCounter: 7,
+        encryptionKey: key,
+        authenticationKey: key,
+        systemTitle: title,
+      });
+      socket.write(encodeWrapper(1, 103, push));
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      const { sourceWPort, destinationWPort, apdu } = decodeWrapper(new Uint8Array(answer));
+      expect([sourceWPort, destinationWPort]).toEqual([103, 1]);
+      const ciphered = decodeApdu(apdu);
+      if (!isGloDed(ciphered)) throw new Error(ciphered.apdu);
+      const opened = unprotectApdu(ciphered, {
+        unicast: key,
+        broadcast: null,
+        dedicated: null,
+        authentication: key,
+        systemTitle: null,
+      });
+      expect(toHex(opened.plaintext)).toBe(CONFIRMATION);
+      expect(policyOf(opened.securityControl)).toBe(policy);
+      expect(toHex(opened.systemTitle)).not.toBe(toHex(title));
+      socket.end();
+      expect((await ended(listening)).pushes).toMatchObject([{ apdu: 'data-notification', confirmed: true }]);
+    },
+  );
 
   test('UDP: a datagram that is broken spoils no other', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);

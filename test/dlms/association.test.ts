@@ -64,7 +64,7 @@ function outcome({ send, event }: AssociationStep): string {
 describe('opening', () => {
   test('level none: the AARQ is what the standard shows', () => {
     const client = clientOf();
-    expect(toHex(client.open())).toBe('601da109060760857405080101be10040e01000000065f1f0400005e1fffff');
+    expect(toHex(client.open())).toBe('601da109060760857405080101be10040e01000000065f1f0400205edfffff');
     expect(client.state).toBe('associating');
   });
 

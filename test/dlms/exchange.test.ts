@@ -26,6 +26,7 @@ function contextOf(maxRequestPdu = 0, lacking: readonly ConformanceBit[] = []): 
     require(bit) {
       if (lacking.includes(bit)) fail('SERVICE_NOT_GRANTED', bit);
     },
+    isGranted: (bit) => bit !== 'general-block-transfer' && !lacking.includes(bit),
   };
 }
 

@@ -157,13 +157,30 @@ describe('request and answer', () => {
       'I 3/0 P',
     ]);
   });
-  test('one APDU at a time, and only on a link that stands', () => {
+  test('one APDU after the other, and only on a link that stands', () => {
     const link = new HdlcClientLink(SETTINGS);
     expect(thrownCode(() => link.send(REQUEST))).toBe('LINK_LOST');
     link.connect();
     link.receive(frame.ua());
+    const numbers = (output: LinkOutput): string[] => sentFrames(output).map((text) => text.slice(0, 7));
+    expect(numbers(link.send(REQUEST))).toEqual(['I 0/0 P']);
+    expect(numbers(link.send(REQUEST))).toEqual([]);
+    expect(link.isSettled).toBe(false);
+    expect(numbers(link.receive(frame.rr(1)))).toEqual(['I 1/0 P']);
+    expect(eventsOf(link.receive(frame.i(0, 2, 'e6e700c401')))).toEqual(['apdu c401']);
+    expect(link.isSettled).toBe(true);
+  });
+  test('one more APDU after the answer is polled for, unless the meter still has its turn', () => {
+    const link = connected();
     link.send(REQUEST);
-    expect(thrownCode(() => link.send(REQUEST))).toBe('INTERNAL');
+    expect(eventsOf(link.receive(frame.i(0, 1, 'e6e700c401')))).toEqual(['apdu c401']);
+    expect(sentFrames(link.listen())).toEqual(['RR 1 P']);
+    expect(sentFrames(link.listen())).toEqual([]);
+    expect(eventsOf(link.receive(frame.i(1, 1, 'e6e700c402')))).toEqual(['apdu c402']);
+    link.listen();
+    expect(sentFrames(link.timeout())).toEqual(['RR 2 P']);
+    link.timeout();
+    expect(failureOf(link.timeout())).toMatch(/^METER_TIMEOUT/);
   });
   test('a meter that is not ready yet is polled, but not for ever', () => {
     const link = connected();

@@ -118,7 +118,13 @@ describe('requests', () => {
     const value = { type: 'octet-string' as const, value: new Uint8Array(100) };
     const set = new SetExchange([{ ...ENERGY, value }]);
     const sent = [
-      set.begin({ invokeIdAndPriority: invokeIdAndPriority(1), maxRequestPdu: 50, firstBlock, require: () => {} }),
+      set.begin({
+        invokeIdAndPriority: invokeIdAndPriority(1),
+        maxRequestPdu: 50,
+        firstBlock,
+        require: () => {},
+        isGranted: () => true,
+      }),
     ];
     for (;;) {
       const last = sent.at(-1);

@@ -22,6 +22,7 @@ function contextOf(maxRequestPdu = 0, lacking: readonly ConformanceBit[] = []): 
     require(bit) {
       if (lacking.includes(bit)) fail('SERVICE_NOT_GRANTED', bit);
     },
+    isGranted: (bit) => !lacking.includes(bit),
   };
 }
 

@@ -123,6 +123,12 @@ describe('client link', () => {
     link.receive(fromHex('485454502f312e31'));
     expect(failureOf(link.timeout())).toMatch(/^METER_GARBAGE/);
   });
-  test('one APDU at a time', () => expect(codeOf(() => asking().send(REQUEST))).toBe('INTERNAL'));
+  test('several APDUs in a row, and one more after the answer', () => {
+    const link = asking();
+    expect(link.send(REQUEST).send).toHaveLength(1);
+    expect(eventsOf(link.receive(answer('c401c100')))).toEqual(['apdu c401c100']);
+    link.listen();
+    expect(failureOf(link.timeout())).toMatch(/^METER_TIMEOUT/);
+  });
   test('disconnected at once', () => expect(eventsOf(asking().disconnect())).toEqual(['disconnected']));
 });

@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 import { type BridgeError, type ErrorReport, fail } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { DecodeKeys } from '../../dlms/decode/security.ts';
+import { DEFAULT_METER_SETTINGS, type MeterSecrets, NO_SECRETS } from '../../dlms/settings.ts';
+import type { SecurityPorts } from '../../meter/session.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type LinkAddress, parseLink, signsOn, transportOf } from '../../transport/link-address.ts';
 import { listenTcp } from '../../transport/tcp-listener.ts';
@@ -11,6 +13,7 @@ import { type Context, EXIT, printError, untilOver, verb } from '../context.ts';
 import { apduLines } from '../decode-text.ts';
 import { addKeyFlags, type KeyFlags, keysFromFlags } from '../key-flags.ts';
 import { type Heard, PUSH_FRAMINGS, type PushFramingName, PushInlet } from '../push-inlet.ts';
+import { securityPorts } from '../security-ports.ts';
 import { parseChoice, parseSeconds } from '../values.ts';
 
 interface ListenFlags extends KeyFlags {
@@ -36,6 +39,7 @@ interface Listening {
 interface Ears {
   readonly framing: PushFramingName;
   readonly keys: DecodeKeys;
+  readonly security: () => SecurityPorts;
   tell(heard: Heard): void;
   /** The line is gone. */
   lost(error: BridgeError): void;
@@ -48,9 +52,11 @@ async function listen(context: Context, command: Command): Promise<number> {
   const told: Told = { pushes: [], failures: [], discarded: [] };
   let error: ErrorReport | null = null;
   const over = new AbortController();
+  const keys = keysFromFlags(flags);
   const listening = await opened(address, {
     framing: flags.framing === undefined ? address.framing : parseChoice('--framing', flags.framing, PUSH_FRAMINGS),
-    keys: keysFromFlags(flags),
+    keys,
+    security: once(() => securityPorts(context.databasePath, DEFAULT_METER_SETTINGS, secretsOf(keys))),
     tell(heard) {
       const ts = new Date(systemClock.now()).toISOString();
       if (context.json) collect(told, heard, ts);
@@ -152,6 +158,19 @@ async function listeningSerial(address: LinkAddress, ears: Ears): Promise<Listen
       await transport.close();
       await inlet.end();
     },
+  };
+}
+
+function secretsOf({ encryptionKey, authenticationKey }: DecodeKeys): MeterSecrets {
+  return { ...NO_SECRETS, blockCipherKey: encryptionKey, authenticationKey };
+}
+
+/** Made at its first use. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

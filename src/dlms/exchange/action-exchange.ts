@@ -9,8 +9,15 @@ import { actionResultCodec } from '../xdlms/data-access-result.ts';
 import { getResult } from '../xdlms/elements.ts';
 import type { InvokeIdAndPriority } from '../xdlms/invoke-id.ts';
 import type { ActionOutcome, ActionRequest, ActionResponse, MethodReference } from '../xdlms/services.ts';
-import { BlockCutter, BlockJoiner, encodedForBlocks, exceeds } from './blocks.ts';
-import { type ExchangeContext, type ExchangeStep, lostTo, ResultSlot, type ServiceExchange } from './exchange.ts';
+import { BlockCutter, BlockJoiner, encodedForBlocks } from './blocks.ts';
+import {
+  type ExchangeContext,
+  type ExchangeStep,
+  goesWhole,
+  lostTo,
+  ResultSlot,
+  type ServiceExchange,
+} from './exchange.ts';
 
 export interface MethodCall {
   readonly method: MethodReference;
@@ -44,13 +51,13 @@ export class ActionExchange implements ServiceExchange<readonly ActionOutcome[]>
     return this.slot.get();
   }
 
-  begin({ invokeIdAndPriority, maxRequestPdu, firstBlock, require }: ExchangeContext): Apdu {
+  begin(context: ExchangeContext): Apdu {
+    const { invokeIdAndPriority, maxRequestPdu, firstBlock, require } = context;
     require('action');
     if (this.isList) require('multiple-references');
     const whole = this.request(invokeIdAndPriority);
     this.invokeIdAndPriority = invokeIdAndPriority;
-    if (!exceeds(encodeApdu(whole).length, maxRequestPdu)) return whole;
-    require('block-transfer-with-action');
+    if (goesWhole(encodeApdu(whole).length, context, 'block-transfer-with-action')) return whole;
     this.blocks = new BlockCutter(
       encodedForBlocks(
         this.calls.map((call) => dataBytes(call.parameters ?? NULL_DATA)),

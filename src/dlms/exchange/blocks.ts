@@ -5,7 +5,7 @@ import { encodeLength } from '../axdr/length.ts';
 import type { Datablock } from '../xdlms/services.ts';
 
 /** Blocks of one answer together; a year of quarter hours with 20 columns is about 4 MB. */
-const LONGEST_ANSWER = 16 * 1024 * 1024;
+export const LONGEST_ANSWER = 16 * 1024 * 1024;
 
 /** Joins received blocks. Numbers rise by one from 1; some meters begin with 0. */
 export class BlockJoiner {

@@ -7,6 +7,7 @@ import { BridgeError, fail } from '../../core/errors.ts';
 import type { Apdu } from '../xdlms/apdu.ts';
 import type { ConformanceBit } from '../xdlms/conformance.ts';
 import type { InvokeIdAndPriority } from '../xdlms/invoke-id.ts';
+import { exceeds } from './blocks.ts';
 
 /** What every request has to keep to. */
 export interface ServiceLimits {
@@ -16,6 +17,24 @@ export interface ServiceLimits {
   readonly firstBlock?: 0 | 1;
   /** Throws SERVICE_NOT_GRANTED when the meter did not grant it. */
   require(bit: ConformanceBit): void;
+  isGranted(bit: ConformanceBit): boolean;
+}
+
+/**
+ * Whether a request goes out as one APDU, where the association may still cut it by general block transfer. A service's own
+ * blocks go before that: every meter that has them has had them for longer. Throws SERVICE_NOT_GRANTED with neither.
+ */
+export function goesWhole(octets: number, context: ExchangeContext, ownBlocks: ConformanceBit): boolean {
+  if (!exceeds(octets, context.maxRequestPdu)) return true;
+  if (!context.isGranted(ownBlocks) && context.isGranted('general-block-transfer')) return true;
+  context.require(ownBlocks);
+  return false;
+}
+
+/** For a service whose requests have no blocks of their own. Throws PDU_TOO_SMALL without general block transfer. */
+export function requireRoom(octets: number, context: ExchangeContext, what: string): void {
+  if (!exceeds(octets, context.maxRequestPdu) || context.isGranted('general-block-transfer')) return;
+  fail('PDU_TOO_SMALL', `${what} takes ${octets} octets, the meter takes ${context.maxRequestPdu}`);
 }
 
 export interface ExchangeContext extends ServiceLimits {

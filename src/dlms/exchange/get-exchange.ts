@@ -8,8 +8,15 @@ import { dataAccessError } from '../xdlms/data-access-result.ts';
 import { getResult } from '../xdlms/elements.ts';
 import type { InvokeIdAndPriority } from '../xdlms/invoke-id.ts';
 import type { AttributeSelection, GetRequest, GetResponse, GetResult } from '../xdlms/services.ts';
-import { BlockJoiner, exceeds } from './blocks.ts';
-import { type ExchangeContext, type ExchangeStep, lostTo, ResultSlot, type ServiceExchange } from './exchange.ts';
+import { BlockJoiner } from './blocks.ts';
+import {
+  type ExchangeContext,
+  type ExchangeStep,
+  lostTo,
+  ResultSlot,
+  requireRoom,
+  type ServiceExchange,
+} from './exchange.ts';
 
 /** Reads one attribute, or several at once; one result for each, in order. */
 export class GetExchange implements ServiceExchange<readonly GetResult[]> {
@@ -34,18 +41,13 @@ export class GetExchange implements ServiceExchange<readonly GetResult[]> {
     return this.slot.get();
   }
 
-  begin({ invokeIdAndPriority, maxRequestPdu, require }: ExchangeContext): Apdu {
+  begin(context: ExchangeContext): Apdu {
+    const { invokeIdAndPriority, require } = context;
     require('get');
     if (this.isList) require('multiple-references');
     if (this.attributes.some(({ accessSelection }) => accessSelection !== null)) require('selective-access');
     const request = this.request(invokeIdAndPriority);
-    const octets = encodeApdu(request).length;
-    if (exceeds(octets, maxRequestPdu)) {
-      fail(
-        'PDU_TOO_SMALL',
-        `a GET of ${this.attributes.length} attributes takes ${octets} octets, the meter takes ${maxRequestPdu}`,
-      );
-    }
+    requireRoom(encodeApdu(request).length, context, `a GET of ${this.attributes.length} attributes`);
     this.invokeIdAndPriority = invokeIdAndPriority;
     return request;
   }

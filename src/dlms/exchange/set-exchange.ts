@@ -5,8 +5,15 @@ import { type Apdu, encodeApdu } from '../xdlms/apdu.ts';
 import { type DataAccessResult, dataAccessError } from '../xdlms/data-access-result.ts';
 import type { InvokeIdAndPriority } from '../xdlms/invoke-id.ts';
 import type { AttributeSelection, SetRequest, SetResponse } from '../xdlms/services.ts';
-import { BlockCutter, encodedForBlocks, exceeds } from './blocks.ts';
-import { type ExchangeContext, type ExchangeStep, lostTo, ResultSlot, type ServiceExchange } from './exchange.ts';
+import { BlockCutter, encodedForBlocks } from './blocks.ts';
+import {
+  type ExchangeContext,
+  type ExchangeStep,
+  goesWhole,
+  lostTo,
+  ResultSlot,
+  type ServiceExchange,
+} from './exchange.ts';
 
 export interface AttributeValue extends AttributeSelection {
   readonly value: Data;
@@ -37,14 +44,14 @@ export class SetExchange implements ServiceExchange<readonly DataAccessResult[]>
     return this.slot.get();
   }
 
-  begin({ invokeIdAndPriority, maxRequestPdu, firstBlock, require }: ExchangeContext): Apdu {
+  begin(context: ExchangeContext): Apdu {
+    const { invokeIdAndPriority, maxRequestPdu, firstBlock, require } = context;
     require('set');
     if (this.isList) require('multiple-references');
     if (this.values.some(({ accessSelection }) => accessSelection !== null)) require('selective-access');
     const whole = this.request(invokeIdAndPriority);
     this.invokeIdAndPriority = invokeIdAndPriority;
-    if (!exceeds(encodeApdu(whole).length, maxRequestPdu)) return whole;
-    require('block-transfer-with-set-or-write');
+    if (goesWhole(encodeApdu(whole).length, context, 'block-transfer-with-set-or-write')) return whole;
     this.blocks = new BlockCutter(
       encodedForBlocks(
         this.values.map(({ value }) => dataBytes(value)),

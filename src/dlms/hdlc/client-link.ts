@@ -81,6 +81,8 @@ export class HdlcClientLink implements ClientLink {
   private answeredDuplicate = false;
   /** Frames received since our last poll. */
   private received = 0;
+  /** The meter gave the turn back, or never had it. */
+  private hasTurn = true;
   private out: Uint8Array[] = [];
   private events: LinkEvent[] = [];
 
@@ -111,12 +113,42 @@ export class HdlcClientLink implements ClientLink {
   }
 
   send(apdu: Uint8Array): LinkOutput {
-    if (this.state === 'awaiting') fail('INTERNAL', 'one APDU at a time on an HDLC link', { layer: 'hdlc' });
-    if (this.state !== 'connected') fail('LINK_LOST', `the HDLC link is ${this.state}`);
-    this.begin('awaiting');
-    this.sender.load(segmentsOf(LLC_COMMAND, apdu, this.limits.sendInfoLength));
-    this.sendBurst();
+    this.requireLink();
+    this.sender.enqueue(segmentsOf(LLC_COMMAND, apdu, this.limits.sendInfoLength));
+    if (this.state === 'connected') this.begin('awaiting');
+    if (this.sender.isIdle) this.sendNext();
     return this.drain();
+  }
+
+  listen(): LinkOutput {
+    this.requireLink();
+    if (this.state === 'connected') {
+      this.begin('awaiting');
+      if (this.hasTurn) this.poll();
+    }
+    return this.drain();
+  }
+
+  notify(apdu: Uint8Array): LinkOutput {
+    this.requireLink();
+    const segments = segmentsOf(LLC_COMMAND, apdu, this.limits.sendInfoLength);
+    for (const [index, information] of segments.entries()) {
+      this.sendControl({ frameType: 'UI', pollFinal: false }, information, index < segments.length - 1);
+    }
+    return this.drain();
+  }
+
+  get isSettled(): boolean {
+    return this.sender.isIdle && !this.sender.waits;
+  }
+
+  private requireLink(): void {
+    if (this.state !== 'connected' && this.state !== 'awaiting') fail('LINK_LOST', `the HDLC link is ${this.state}`);
+  }
+
+  private sendNext(): void {
+    this.sender.next();
+    this.sendBurst();
   }
 
   receive(bytes: Uint8Array): LinkOutput {
@@ -208,7 +240,7 @@ export class HdlcClientLink implements ClientLink {
         }
         break;
       case 'notify':
-        this.notify(frame, discard);
+        this.notified(frame, discard);
         break;
       case 'end':
         this.state = 'disconnected';
@@ -231,6 +263,7 @@ export class HdlcClientLink implements ClientLink {
     }
     const limits = negotiated(this.plain ? this.plainProposal : this.proposal, theirs);
     this.limits = this.quirks.infoLengthCountsFrame ? withinFrames(limits, this.server) : limits;
+    this.hasTurn = true;
     this.sender.reset(this.limits.sendWindow);
     this.receiver.reset(this.limits.receiveWindow);
     this.state = 'connected';
@@ -248,6 +281,8 @@ export class HdlcClientLink implements ClientLink {
   }
 
   private inform(frame: HdlcFrame, { ns, nr, pollFinal }: InformationControl, discard: Discard): void {
+    const hadTurn = this.hasTurn;
+    if (pollFinal) this.hasTurn = true;
     if (this.sender.acknowledge(nr) > 0) this.progress();
     const accepted = this.receiver.accept(ns, frame.segmented, frame.information ?? new Uint8Array(0));
     switch (accepted.kind) {
@@ -269,9 +304,10 @@ export class HdlcClientLink implements ClientLink {
       case 'segment':
         this.progress();
         this.received += 1;
-        if (this.state === 'connected') {
+        // The first of a message may follow another one within the turn that we gave.
+        if (this.state === 'connected' && hadTurn) {
           this.lose(new BridgeError('LINK_LOST', 'the meter began a long message that nobody asked for'));
-        } else if (pollFinal || this.received >= this.limits.receiveWindow) this.poll();
+        } else if (this.state === 'awaiting' && (pollFinal || this.received >= this.limits.receiveWindow)) this.poll();
         return;
       case 'whole': {
         this.progress();
@@ -280,12 +316,17 @@ export class HdlcClientLink implements ClientLink {
         this.sender.finish();
         this.state = 'connected';
         this.events.push({ kind: 'apdu', apdu: splitLlc(accepted.information).rest, unsolicited });
+        if (this.sender.waits) {
+          this.begin('awaiting');
+          this.sendNext();
+        }
       }
     }
   }
 
   private acknowledge({ frameType, nr, pollFinal }: SupervisoryControl): void {
     if (this.sender.acknowledge(nr) > 0) this.progress();
+    if (pollFinal) this.hasTurn = true;
     if (!pollFinal && frameType !== 'REJ') return;
     if (this.sender.unacknowledged > 0 && frameType !== 'RNR') {
       // The meter has had its turn and still lacks these.
@@ -294,13 +335,14 @@ export class HdlcClientLink implements ClientLink {
       this.sender.rewind();
       this.sendBurst();
     } else if (this.sender.unsent > 0 && frameType !== 'RNR') this.sendBurst();
+    else if (this.sender.waits && frameType !== 'RNR') this.sendNext();
     else if (this.polls < MAX_POLLS_IN_A_ROW) {
       this.polls += 1;
       this.poll();
     }
   }
 
-  private notify(frame: HdlcFrame, discard: Discard): void {
+  private notified(frame: HdlcFrame, discard: Discard): void {
     const apdu = this.notifications.take(frame, discard);
     if (apdu !== null) this.events.push({ kind: 'apdu', apdu, unsolicited: true });
   }
@@ -321,6 +363,7 @@ export class HdlcClientLink implements ClientLink {
 
   private lose(error: BridgeError): void {
     this.state = 'disconnected';
+    this.sender.clear();
     this.sender.finish();
     this.events.push({ kind: 'failed', error });
   }
@@ -332,6 +375,7 @@ export class HdlcClientLink implements ClientLink {
 
   private sendBurst(): void {
     this.received = 0;
+    this.hasTurn = false;
     for (const { ns, information, segmented, pollFinal } of this.sender.burst()) {
       this.sendControl({ frameType: 'I', ns, nr: this.receiver.vr, pollFinal }, information, segmented);
     }
@@ -339,6 +383,7 @@ export class HdlcClientLink implements ClientLink {
 
   private poll(): void {
     this.received = 0;
+    this.hasTurn = false;
     this.sendControl({ frameType: 'RR', nr: this.receiver.vr, pollFinal: true });
   }
 

@@ -15,10 +15,12 @@ export interface NumberedSegment {
   readonly pollFinal: boolean;
 }
 
-/** Sends one APDU at a time, in bursts of at most a window, and keeps what is not acknowledged. */
+/** Sends one APDU after the other, each in bursts of at most a window, and keeps what is not acknowledged. */
 export class SegmentSender {
   /** Unacknowledged and unsent segments, the oldest first. */
   private segments: readonly Uint8Array[] = [];
+  /** APDUs that wait until the peer has those before them. */
+  private waiting: (readonly Uint8Array[])[] = [];
   private inFlight = 0;
   private oldest = 0;
   private window = 1;
@@ -34,20 +36,39 @@ export class SegmentSender {
     return this.segments.length - this.inFlight;
   }
 
+  get waits(): boolean {
+    return this.waiting.length > 0;
+  }
+  /** Nothing is on its way. */
+  get isIdle(): boolean {
+    return this.segments.length === 0;
+  }
+
   /** A new link: numbers begin at 0. */
   reset(window: number): void {
     this.segments = [];
+    this.waiting = [];
     this.inFlight = 0;
     this.oldest = 0;
     this.window = window;
   }
 
-  load(segments: readonly Uint8Array[]): void {
-    this.finish();
-    this.segments = segments;
+  enqueue(segments: readonly Uint8Array[]): void {
+    this.waiting.push(segments);
   }
 
-  /** Takes everything in flight as acknowledged and forgets what was not sent. */
+  /** Goes on to the next APDU; the one before counts as acknowledged. */
+  next(): void {
+    this.finish();
+    this.segments = this.waiting.shift() ?? [];
+  }
+
+  /** Forgets the APDUs that wait. */
+  clear(): void {
+    this.waiting = [];
+  }
+
+  /** Takes everything in flight as acknowledged and forgets what was not sent of it. */
   finish(): void {
     this.oldest = this.vs;
     this.inFlight = 0;

@@ -97,14 +97,19 @@ export class HdlcServerLink {
     return this.drain();
   }
 
-  /** The application's answer to the request it was given. */
+  /** The application's answer to the request it was given; several go in order, one for each time that we are polled. */
   send(apdu: Uint8Array): LinkOutput {
     if (this.connected) {
+      this.sender.enqueue(segmentsOf(LLC_RESPONSE, apdu, this.limits.sendInfoLength));
+      if (this.busy || this.sender.isIdle) this.sendNext();
       this.busy = false;
-      this.sender.load(segmentsOf(LLC_RESPONSE, apdu, this.limits.sendInfoLength));
-      if (this.turn) this.sendBurst();
     }
     return this.drain();
+  }
+
+  private sendNext(): void {
+    this.sender.next();
+    if (this.turn) this.sendBurst();
   }
 
   /** The request needs no answer (an unconfirmed service): gives the turn back. */
@@ -164,6 +169,7 @@ export class HdlcServerLink {
       }
       if (accepted.kind === 'whole') {
         this.busy = true;
+        this.sender.clear();
         this.deliver(accepted.information, false);
         return;
       }
@@ -178,6 +184,7 @@ export class HdlcServerLink {
       this.sender.rewind();
       this.sendBurst();
     } else if (this.sender.unsent > 0) this.sendBurst();
+    else if (this.sender.waits && !this.busy) this.sendNext();
     else if (!this.busy) this.sendReady();
   }
 

@@ -48,6 +48,12 @@ export function securityControlFor(
   return securityControlOf((suite & SUITE_BITS) | POLICY_BITS[policy] | (keySet === 'broadcast' ? BROADCAST_BIT : 0));
 }
 
+/** The policy that a message was protected by; `none` for neither. */
+export function policyOf({ authenticated, encrypted }: SecurityControl): SecurityPolicy {
+  if (encrypted) return authenticated ? 'both' : 'encrypted';
+  return authenticated ? 'authenticated' : 'none';
+}
+
 /** Whether a message is protected at least as the policy wants it; else somebody may have stripped its protection. */
 export function satisfiesPolicy({ authenticated, encrypted }: SecurityControl, policy: SecurityPolicy): boolean {
   const wanted = POLICY_BITS[policy];

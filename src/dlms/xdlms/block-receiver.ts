@@ -45,6 +45,8 @@ export interface BlockReceiverSettings {
   readonly limit: number;
   /** Blocks that we can take in a row, 1 to 63. */
   readonly window: number;
+  /** Number of the first block; 1 unless told. */
+  readonly first?: number;
 }
 
 /** Joins the blocks of one APDU. */
@@ -53,12 +55,13 @@ export class BlockReceiver {
   private readonly parts: Uint8Array[] = [];
   private readonly ahead = new Map<number, Uint8Array>();
   private size = 0;
-  private first = FIRST;
+  private first: number;
   private last: number | null = null;
   private highest = -1;
 
   constructor(settings: BlockReceiverSettings) {
     this.settings = settings;
+    this.first = settings.first ?? FIRST;
   }
 
   /** Whether blocks are here, but not all. */
