@@ -11,7 +11,7 @@ import {
   type MeterSettings,
 } from '../dlms/settings.ts';
 import { addSecretFlags, requireSecrets, type SecretFlags, secretsFromFlags } from './secret-flags.ts';
-import { parseChoice, parseSystemTitle, parseWhole } from './values.ts';
+import { parseChoice, parseSystemTitle, parseTimeZone, parseWhole } from './values.ts';
 
 export interface MeterFlags extends SecretFlags {
   readonly client: string;
@@ -30,6 +30,7 @@ export interface MeterFlags extends SecretFlags {
   readonly maxPdu: string;
   readonly window: string;
   readonly infoLength: string;
+  readonly timeZone?: string;
   readonly quirk?: readonly string[];
 }
 
@@ -53,6 +54,7 @@ export function addMeterFlags(command: Command): Command {
     .option('--max-pdu <octets>', 'largest APDU we take', String(maxPdu))
     .option('--window <n>', 'HDLC window, 1 to 7', String(window))
     .option('--info-length <octets>', 'HDLC information field, 32 to 2030', String(infoLength))
+    .option('--time-zone <zone>', "zone of the meter's local times, as Europe/Madrid, where they carry no deviation")
     .option(
       '--quirk <quirk>',
       `how the meter deviates, NAME or NAME=VALUE (repeatable): ${QUIRKS.map(({ name }) => name).join(', ')}`,
@@ -79,6 +81,7 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     maxPdu: parseWhole('--max-pdu', flags.maxPdu, 0, 0xffff),
     window: parseWhole('--window', flags.window, 1, 7),
     infoLength: parseWhole('--info-length', flags.infoLength, 32, 2030),
+    timeZone: optional(flags.timeZone, parseTimeZone),
     quirks: quirksFrom(flags.quirk ?? []),
   };
   const secrets = secretsFromFlags(flags);

@@ -39,6 +39,15 @@ export function parseSystemTitle(flag: string, text: string): string {
   return text.toLowerCase();
 }
 
+/** An IANA name such as Europe/Madrid. Throws INVALID_VALUE. */
+export function parseTimeZone(text: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
+  } catch (cause) {
+    throw new BridgeError('INVALID_VALUE', `"${text}" is no time zone: write one as Europe/Madrid`, { cause });
+  }
+}
+
 /** The same for a secret that is text, such as a token. */
 export function parseSecretText(text: string): string {
   if (text.startsWith('env:')) {

@@ -35,6 +35,8 @@ export interface MeterSettings {
   readonly window: number;
   /** HDLC maximum information field length proposed in the SNRM, 32 to 2030. */
   readonly infoLength: number;
+  /** IANA name of the zone of the meter's local times, for times that carry no deviation; null takes what its clock tells. */
+  readonly timeZone: string | null;
   /** Deviations of this meter; see `quirks.ts`. */
   readonly quirks: Partial<Quirks>;
 }
@@ -55,6 +57,7 @@ export const DEFAULT_METER_SETTINGS: MeterSettings = {
   maxPdu: 65535,
   window: 1,
   infoLength: 128,
+  timeZone: null,
   quirks: {},
 };
 

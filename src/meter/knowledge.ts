@@ -1,6 +1,7 @@
 /** What was learned of a meter and is kept by others for it, so that a steady-state poll asks for values only. */
 import type { ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
 import { type ShortNamedObject, ShortNames } from '../dlms/cosem/short-names.ts';
+import type { AccessWay } from './profile-access.ts';
 import type { MeterSession } from './session.ts';
 
 /** How a fact is kept: a kind and a JSON text, whatever the keeper is. */
@@ -12,6 +13,8 @@ export interface LearnedFact {
 export interface Knowledge {
   /** By `class:obis`; null: the object was asked and has none. */
   readonly scalerUnits: Map<string, ScalerUnit | null>;
+  /** By OBIS code of a profile: the ways of selective access that the meter has refused. */
+  readonly profileAccess: Map<string, ReadonlySet<AccessWay>>;
   /** Class of each object in the object list by OBIS; null while the list was not read. */
   classes: ReadonlyMap<string, number> | null;
   /** The list was read by this process: an object that it has not is not looked for again. */
@@ -21,6 +24,7 @@ export interface Knowledge {
 }
 
 const SCALER_UNIT = 'scaler-unit:';
+const PROFILE_ACCESS = 'profile-access:';
 const CLASSES = 'object-classes';
 const SHORT_NAMES = 'short-names';
 
@@ -31,7 +35,11 @@ export function objectKey(classId: number, obis: string): string {
 /** From the facts kept, by kind. */
 export function knowledgeOf(learned: ReadonlyMap<string, string>): Knowledge {
   const scalerUnits = new Map<string, ScalerUnit | null>();
+  const profileAccess = new Map<string, ReadonlySet<AccessWay>>();
   for (const [kind, json] of learned) {
+    if (kind.startsWith(PROFILE_ACCESS)) {
+      profileAccess.set(kind.slice(PROFILE_ACCESS.length), new Set(JSON.parse(json) as AccessWay[]));
+    }
     if (kind.startsWith(SCALER_UNIT))
       scalerUnits.set(kind.slice(SCALER_UNIT.length), JSON.parse(json) as ScalerUnit | null);
   }
@@ -39,6 +47,7 @@ export function knowledgeOf(learned: ReadonlyMap<string, string>): Knowledge {
   const names = learned.get(SHORT_NAMES);
   return {
     scalerUnits,
+    profileAccess,
     classes: classes === undefined ? null : new Map(JSON.parse(classes) as [string, number][]),
     classesAreFresh: false,
     shortNames: names === undefined ? null : new ShortNames(JSON.parse(names) as readonly ShortNamedObject[]),
@@ -47,6 +56,10 @@ export function knowledgeOf(learned: ReadonlyMap<string, string>): Knowledge {
 
 export function scalerUnitFact(key: string, scalerUnit: ScalerUnit | null): LearnedFact {
   return { kind: SCALER_UNIT + key, json: JSON.stringify(scalerUnit) };
+}
+
+export function profileAccessFact(obis: string, refused: ReadonlySet<AccessWay>): LearnedFact {
+  return { kind: PROFILE_ACCESS + obis, json: JSON.stringify([...refused]) };
 }
 
 export function classesFact(classes: ReadonlyMap<string, number>): LearnedFact {

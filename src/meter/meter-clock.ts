@@ -9,7 +9,7 @@ import {
   dateTimeOf,
   withInvertedDeviation,
 } from '../dlms/axdr/date-time.ts';
-import { instantOf, type MeterZone } from '../dlms/cosem/profile-buffer.ts';
+import { instantOf, type MeterZone } from '../dlms/cosem/meter-time.ts';
 import { DEFAULT_CLOCK, wholeNumber } from '../dlms/cosem/profile-generic.ts';
 import type { Quirks } from '../dlms/quirks.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';

@@ -4,9 +4,9 @@
  */
 import { asBridgeError, BridgeError } from '../core/errors.ts';
 import type { Data } from '../dlms/axdr/data.ts';
-import { dateTimeOf, utcOf } from '../dlms/axdr/date-time.ts';
+import { dateTimeOf } from '../dlms/axdr/date-time.ts';
+import { instantOf } from '../dlms/cosem/meter-time.ts';
 import { parseScalerUnit, type ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
-import type { Quirks } from '../dlms/quirks.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import { readAttributes, readObjectList } from './client.ts';
@@ -82,7 +82,7 @@ export async function readPoints(
     const unscaled = learnScaler(plan, answers, knowledge, learned);
     const answer = answers[plan.value]!;
     const scalerUnit = plan.scalerKey === null ? null : (knowledge.scalerUnits.get(plan.scalerKey) ?? null);
-    const capturedAt = plan.captureTime === null ? null : utcOfAnswer(answers[plan.captureTime]!, session.quirks);
+    const capturedAt = plan.captureTime === null ? null : instantIn(answers[plan.captureTime]!, session);
     if ('data' in answer) {
       const { data } = answer;
       // A number whose scaler is not known may be wrong by powers of ten: no value is better than that one.
@@ -167,10 +167,10 @@ function learnScaler(
   return null;
 }
 
-function utcOfAnswer(answer: GetResult, { invertedDeviation }: Pick<Quirks, 'invertedDeviation'>): number | null {
+function instantIn(answer: GetResult, { quirks, timeZone }: Pick<MeterSession, 'quirks' | 'timeZone'>): number | null {
   if (!('data' in answer)) return null;
-  const dateTime = dateTimeOf(answer.data, { invertedDeviation });
-  return dateTime === null ? null : utcOf(dateTime);
+  const dateTime = dateTimeOf(answer.data, quirks);
+  return dateTime === null ? null : instantOf(dateTime, timeZone === null ? null : { timeZone });
 }
 
 /** The class of each point; an object that is not in the list is an error of that point alone. */

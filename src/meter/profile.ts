@@ -1,43 +1,31 @@
 /**
  * Reads a profile: what it captures, the scalers of that, and the rows that are wanted. Three round trips, two once the
- * scalers are known. The meter is asked for no more rows than wanted; where it does not grant selective access or refuses
- * it, the whole buffer is read and the rest left out here.
+ * scalers are known. The meter is asked for no more rows than wanted, in the best way that it does not refuse.
  */
-import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
+import { type BridgeError, fail } from '../core/errors.ts';
 import type { Data } from '../dlms/axdr/data.ts';
-import { type ProfileRow, profileRows } from '../dlms/cosem/profile-buffer.ts';
+import { dateTimeOf } from '../dlms/axdr/date-time.ts';
+import { instantOf, type Zone, zoneAround } from '../dlms/cosem/meter-time.ts';
+import type { ProfileRow } from '../dlms/cosem/profile-buffer.ts';
 import {
   type CaptureObject,
-  entrySelection,
-  isClockColumn,
   PROFILE_ATTRIBUTE,
   PROFILE_GENERIC,
   parseCaptureObject,
   parseCaptureObjects,
   parseSortMethod,
-  rangeSelection,
-  restrictingObject,
   type SortMethod,
   wholeNumber,
 } from '../dlms/cosem/profile-generic.ts';
 import { parseScalerUnit, type ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
-import type { Quirks } from '../dlms/quirks.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
-import type { AccessSelection, AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
+import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
 import { readAttributes } from './client.ts';
-import { type Knowledge, type LearnedFact, objectKey, scalerUnitFact } from './knowledge.ts';
-import { type ClockZone, ZONE_ATTRIBUTES, zoneOf } from './meter-clock.ts';
+import { type Knowledge, type LearnedFact, objectKey, profileAccessFact, scalerUnitFact } from './knowledge.ts';
+import { ZONE_ATTRIBUTES, zoneOf } from './meter-clock.ts';
 import { SCALER_ATTRIBUTE } from './points.ts';
+import { type ProfileDefinition, type ProfileSelection, readRows } from './profile-access.ts';
 import type { MeterSession } from './session.ts';
-
-export type ProfileSelection =
-  | { readonly kind: 'all' }
-  /** Milliseconds UTC; rows captured at either bound belong to it. */
-  | { readonly kind: 'range'; readonly from: number; readonly to: number }
-  /** Numbered from 1 in the order of the buffer; 0 as the last stands for the last there is. */
-  | { readonly kind: 'entries'; readonly first: number; readonly last: number }
-  /** The most recent ones; of a profile that is sorted by value the ones at its end. */
-  | { readonly kind: 'last'; readonly count: number };
 
 export interface ProfileColumn extends CaptureObject {
   readonly scalerUnit: ScalerUnit | null;
@@ -49,6 +37,11 @@ export interface Profile {
   /** Seconds; 0 when rows are captured on an occasion. */
   readonly capturePeriod: number;
   readonly sortMethod: SortMethod;
+  /** Rows that the meter had, and those that it has room for; null when it does not tell. */
+  readonly entriesInUse: number | null;
+  readonly profileEntries: number | null;
+  /** Milliseconds UTC by the meter's clock; null when it does not tell. */
+  readonly meterTime: number | null;
   readonly columns: readonly ProfileColumn[];
   /** In the order of the meter's buffer. */
   readonly rows: readonly ProfileRow[];
@@ -58,7 +51,10 @@ export interface Profile {
   readonly invertedDeviation: boolean;
 }
 
-/** Reads the rows. Throws DATA_ACCESS_* when there is no such profile, MALFORMED, and what ends the session. */
+/**
+ * Reads the rows. Ways of selective access that the meter refuses are among `learned`. Throws DATA_ACCESS_* when there is
+ * no such profile, MALFORMED, and what ends the session.
+ */
 export async function readProfile(
   session: MeterSession,
   obis: string,
@@ -66,54 +62,68 @@ export async function readProfile(
   knowledge: Knowledge,
 ): Promise<Profile> {
   const definition = await readDefinition(session, obis);
-  const { captureObjects, capturePeriod, sortMethod, zone } = definition;
+  const { captureObjects, capturePeriod, sortMethod, entriesInUse, profileEntries, meterTime } = definition;
   const { learned, refused } = await learnScalers(session, captureObjects, knowledge);
-  const { buffer, isSelected } = await readBuffer(session, obis, attemptsFor(selection, definition, session.quirks));
-  const { invertedDeviation } = session.quirks;
-  const rows = profileRows(buffer, { columns: captureObjects, capturePeriod, sortMethod, zone, invertedDeviation });
+  const known = knowledge.profileAccess.get(obis) ?? new Set();
+  const read = await readRows(session, obis, definition, selection, known);
+  if (read.refused.length > 0) {
+    const ways = new Set([...known, ...read.refused]);
+    knowledge.profileAccess.set(obis, ways);
+    learned.push(profileAccessFact(obis, ways));
+  }
   return {
     capturePeriod,
     sortMethod,
+    entriesInUse,
+    profileEntries,
+    meterTime,
     columns: captureObjects.map((column) => {
       const key = scalerKeyOf(column);
       if (key === null) return { ...column, scalerUnit: null, scalerError: null };
       const scalerUnit = knowledge.scalerUnits.get(key) ?? null;
       return { ...column, scalerUnit, scalerError: refused.get(key) ?? null };
     }),
-    rows: wantedRows(rows, selection, definition, isSelected),
+    rows: read.rows,
     learned,
-    invertedDeviation,
+    invertedDeviation: session.quirks.invertedDeviation,
   };
 }
 
-interface ProfileDefinition {
-  readonly captureObjects: readonly CaptureObject[];
-  readonly capturePeriod: number;
-  readonly sortMethod: SortMethod;
-  readonly sortObject: CaptureObject | null;
-  /** null when the meter does not tell. */
-  readonly entriesInUse: number | null;
-  readonly zone: ClockZone | null;
-}
-
-const { captureObjects, capturePeriod, sortMethod, sortObject, entriesInUse } = PROFILE_ATTRIBUTE;
+/** All that `readDefinition` asks of the profile. */
+const DEFINITION = [
+  PROFILE_ATTRIBUTE.captureObjects,
+  PROFILE_ATTRIBUTE.capturePeriod,
+  PROFILE_ATTRIBUTE.sortMethod,
+  PROFILE_ATTRIBUTE.sortObject,
+  PROFILE_ATTRIBUTE.entriesInUse,
+  PROFILE_ATTRIBUTE.profileEntries,
+];
 
 async function readDefinition(session: MeterSession, obis: string): Promise<ProfileDefinition> {
-  const ofProfile = [captureObjects, capturePeriod, sortMethod, sortObject, entriesInUse];
-  const [columns, period, method, sortedBy, inUse, ...clock] = await readAttributes(session, [
-    ...ofProfile.map((attributeId) => ({ classId: PROFILE_GENERIC, instanceId: obis, attributeId })),
+  const answers = await readAttributes(session, [
+    ...DEFINITION.map((attributeId) => ({ classId: PROFILE_GENERIC, instanceId: obis, attributeId })),
     ...ZONE_ATTRIBUTES,
   ]);
+  const [columns, period, method, sortedBy, inUse, room] = answers;
+  const clock = answers.slice(DEFINITION.length);
   if (columns === undefined) return fail('UNEXPECTED_RESPONSE', 'no capture objects');
   if (!('data' in columns)) throw dataAccessError(columns.dataAccessResult.code, `capture objects of ${obis}`);
-  const sortedByData = dataIn(sortedBy);
+  const [sortedByData, timeData] = [dataIn(sortedBy), dataIn(clock[0])];
+  const time = timeData === undefined ? null : dateTimeOf(timeData, session.quirks);
+  const told = zoneOf(clock, session.quirks);
+  // A zone that somebody configured knows more than the clock tells, and is surer.
+  const zone: Zone | null = session.timeZone === null ? told : { timeZone: session.timeZone };
+  const meterTime = time === null ? null : instantOf(time, zone);
   return {
     captureObjects: parseCaptureObjects(columns.data),
     capturePeriod: wholeNumber(dataIn(period)) ?? 0,
     sortMethod: parseSortMethod(dataIn(method) ?? { type: 'null-data' }),
     sortObject: sortedByData === undefined ? null : parseCaptureObject(sortedByData),
-    entriesInUse: wholeNumber(dataIn(inUse)) ?? null,
-    zone: zoneOf(clock, session.quirks),
+    entriesInUse: wholeNumber(dataIn(inUse)),
+    profileEntries: wholeNumber(dataIn(room)),
+    zone,
+    clockZone: told ?? (zone === null || meterTime === null ? null : zoneAround(meterTime, zone)),
+    meterTime,
   };
 }
 
@@ -122,7 +132,7 @@ function dataIn(result: GetResult | undefined): Data | undefined {
 }
 
 interface Scalers {
-  readonly learned: readonly LearnedFact[];
+  readonly learned: LearnedFact[];
   readonly refused: ReadonlyMap<string, BridgeError>;
 }
 
@@ -165,118 +175,3 @@ function scalerKeyOf({ classId, obis, attribute }: CaptureObject): string | null
 }
 
 const VALUE = 2;
-
-/** Ways to ask for the rows, the best first; null is the whole buffer. */
-function attemptsFor(
-  selection: ProfileSelection,
-  { captureObjects: columns, sortMethod: sorted, sortObject: sortedBy, entriesInUse: inUse, zone }: ProfileDefinition,
-  { noSelectiveAccess, rangeWithoutDeviation, invertedDeviation }: Quirks,
-): readonly (AccessSelection | null)[] {
-  if (noSelectiveAccess) return [null];
-  switch (selection.kind) {
-    case 'all':
-      return [null];
-    case 'entries':
-      return [entrySelection(selection.first, selection.last), null];
-    case 'last':
-      if (sorted === 'lifo') return [entrySelection(1, selection.count), null];
-      // To the last there is: a row that was captured meanwhile belongs to the most recent ones.
-      return inUse === null ? [null] : [entrySelection(Math.max(1, inUse - selection.count + 1), 0), null];
-    case 'range': {
-      const { from, to } = selection;
-      const restricting = restrictingObject(columns, sortedBy);
-      const { deviation, daylightSaving, now } = zone ?? UTC;
-      const ahead = daylightSaving * MS_PER_MINUTE;
-      const withDeviation = rangeSelection({
-        ...{ restricting, from, to, deviation: now, sendsDeviation: true, invertedDeviation },
-      });
-      return [
-        ...(rangeWithoutDeviation ? [] : [withDeviation]),
-        // Nobody says whether it was summer time then: both hours are asked for, and what is too much is left out here.
-        rangeSelection({
-          restricting,
-          from: from + Math.min(0, ahead),
-          to: to + Math.max(0, ahead),
-          deviation,
-          sendsDeviation: false,
-        }),
-        null,
-      ];
-    }
-  }
-}
-
-const UTC: ClockZone = { deviation: 0, daylightSaving: 0, now: 0 };
-const MS_PER_MINUTE = 60_000;
-
-interface ReadBuffer {
-  readonly buffer: Data;
-  /** The meter chose the rows. */
-  readonly isSelected: boolean;
-}
-
-async function readBuffer(
-  session: MeterSession,
-  obis: string,
-  attempts: readonly (AccessSelection | null)[],
-): Promise<ReadBuffer> {
-  const buffer = { classId: PROFILE_GENERIC, instanceId: obis, attributeId: PROFILE_ATTRIBUTE.buffer };
-  for (const accessSelection of attempts) {
-    try {
-      // Some meters end the association over a request that they do not know.
-      await session.ensureAssociated();
-      const [result] = await session.get([{ ...buffer, accessSelection }]);
-      if (result === undefined) return fail('UNEXPECTED_RESPONSE', 'no buffer');
-      if ('data' in result) return { buffer: result.data, isSelected: accessSelection !== null };
-      throw dataAccessError(result.dataAccessResult.code, `the buffer of ${obis}`);
-    } catch (thrown) {
-      const error = asBridgeError(thrown);
-      if (accessSelection === null || !refusesSelection(error)) throw error;
-    }
-  }
-  return fail('INTERNAL', 'a profile is read in no way at all', { layer: 'meter' });
-}
-
-/** What a meter says that knows no selective access, or not this selector; of what else it may say the whole is no cure. */
-const SELECTION_REFUSALS: ReadonlySet<BridgeError['code']> = new Set<BridgeError['code']>([
-  'SERVICE_NOT_GRANTED',
-  'EXCEPTION_RESPONSE',
-  'SERVICE_ERROR',
-  'DATA_ACCESS_READ_WRITE_DENIED',
-  'DATA_ACCESS_OBJECT_UNAVAILABLE',
-  'DATA_ACCESS_TYPE_UNMATCHED',
-  'DATA_ACCESS_SCOPE_VIOLATED',
-  'DATA_ACCESS_OTHER_REASON',
-]);
-
-function refusesSelection({ code }: BridgeError): boolean {
-  return SELECTION_REFUSALS.has(code);
-}
-
-/** Leaves out what was not asked for: all the rest of a whole buffer, and rows that a meter gave too much. */
-function wantedRows(
-  rows: readonly ProfileRow[],
-  selection: ProfileSelection,
-  { captureObjects: columns, sortMethod: sorted }: ProfileDefinition,
-  isSelected: boolean,
-): readonly ProfileRow[] {
-  switch (selection.kind) {
-    case 'all':
-      return rows;
-    case 'entries':
-      return isSelected ? rows : rows.slice(selection.first - 1, selection.last === 0 ? undefined : selection.last);
-    case 'last':
-      return sorted === 'lifo'
-        ? rows.slice(0, selection.count)
-        : rows.slice(Math.max(0, rows.length - selection.count));
-    case 'range': {
-      if (!isSelected && !columns.some(isClockColumn)) {
-        return fail('UNSUPPORTED', 'the meter gives the whole profile only, and its rows do not tell their time', {
-          hint: 'read it with --last or --entries',
-        });
-      }
-      const { from, to } = selection;
-      return rows.filter(({ at }) => (at === null ? isSelected : from <= at && at <= to));
-    }
-  }
-}

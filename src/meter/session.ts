@@ -81,6 +81,11 @@ export class MeterSession implements ServiceCarrier {
     this.services = SERVICES[options.settings.referencing](this);
   }
 
+  /** IANA name of the zone that the meter's local times are in; null where it is not configured. */
+  get timeZone(): string | null {
+    return this.options.settings.timeZone;
+  }
+
   get isAssociated(): boolean {
     return this.standing?.association.state === 'associated';
   }

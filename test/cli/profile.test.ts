@@ -16,8 +16,11 @@ interface ProfileDocument {
   readonly rows: readonly {
     readonly ts: string | null;
     readonly status: number | null;
+    readonly quality: string;
+    readonly flags: readonly string[];
     readonly values: readonly (string | number | null)[];
   }[];
+  readonly events: readonly { readonly kind: string }[];
   readonly roundTrips: number;
 }
 
@@ -38,7 +41,12 @@ describe.concurrent('profile', () => {
     const { virtual, links } = await ownMeters(bench, { profiles });
     const args = ['profile', links[0] ?? '', '1-0:99.1.0', '--from', iso(FROM), '--to', '2026-01-10T07:00:00+01:00'];
     const document = await bench.json<ProfileDocument>([...args, ...CLIENT]);
-    expect(Object.keys(document)).toEqual(['obis', 'capturePeriod', 'columns', 'rows', 'roundTrips']);
+    expect(Object.keys(document)).toEqual([
+      ...['obis', 'capturePeriod', 'entriesInUse', 'profileEntries'],
+      ...['columns', 'rows', 'events', 'roundTrips'],
+    ]);
+    expect(document.events).toEqual([]);
+    expect(document.rows.every(({ quality }) => quality === 'good')).toBe(true);
     expect(document).toMatchObject({ obis: LOAD, capturePeriod: 900, roundTrips: 3 });
     expect(document.columns).toEqual([
       { obis: '0.0.1.0.0.255', classId: 8, attribute: 2, unit: null, scaler: null },

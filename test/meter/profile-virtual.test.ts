@@ -5,7 +5,8 @@ import { type CosemValue, cosemValue } from '../../src/dlms/cosem/data-value.ts'
 import { isClockColumn } from '../../src/dlms/cosem/profile-generic.ts';
 import { callMethod } from '../../src/meter/changes.ts';
 import { knowledgeOf } from '../../src/meter/knowledge.ts';
-import { type Profile, type ProfileSelection, readProfile } from '../../src/meter/profile.ts';
+import { type Profile, readProfile } from '../../src/meter/profile.ts';
+import type { ProfileSelection } from '../../src/meter/profile-access.ts';
 import { type Conversation, conversation } from '../support/conversation.ts';
 
 const LOAD = '1.0.99.1.0.255';

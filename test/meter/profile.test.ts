@@ -11,7 +11,8 @@ import {
 } from '../../src/dlms/cosem/profile-generic.ts';
 import type { AccessSelection } from '../../src/dlms/xdlms/services.ts';
 import { knowledgeOf } from '../../src/meter/knowledge.ts';
-import { type Profile, type ProfileSelection, readProfile } from '../../src/meter/profile.ts';
+import { type Profile, readProfile } from '../../src/meter/profile.ts';
+import type { ProfileSelection } from '../../src/meter/profile-access.ts';
 import { type ProfileMeter, type ProfileMeterOptions, profileMeter } from '../support/profile-meter.ts';
 
 const OBIS = '1.0.99.1.0.255';
@@ -133,7 +134,7 @@ describe('what is asked', () => {
     const knowledge = knowledgeOf(new Map());
     const profile = await read(meter, { kind: 'all' }, knowledge);
     expect(meter.asked).toEqual([
-      [...[3, 4, 5, 6, 7].map((id) => `7:${OBIS}:${id}`), ...[2, 3, 7].map((id) => `8:0.0.1.0.0.255:${id}`)],
+      [...[3, 4, 5, 6, 7, 8].map((id) => `7:${OBIS}:${id}`), ...[2, 3, 7].map((id) => `8:0.0.1.0.0.255:${id}`)],
       ['3:1.0.1.8.0.255:3'],
       [`7:${OBIS}:2`],
     ]);

@@ -23,6 +23,8 @@ export interface ProfileMeterOptions {
   readonly select?: (selection: AccessSelection) => readonly (readonly Data[])[] | number | BridgeError;
   readonly lists?: boolean;
   readonly quirks?: Partial<Quirks>;
+  /** Configured, IANA. */
+  readonly timeZone?: string;
 }
 
 export interface ProfileMeter {
@@ -80,6 +82,7 @@ export function profileMeter(options: ProfileMeterOptions): ProfileMeter {
     },
     longestList: lists ? 255 : 1,
     quirks: quirksOf({ quirks }),
+    timeZone: options.timeZone ?? null,
     async ensureAssociated() {
       if (!associated) associations += 1;
       associated = true;

@@ -6,9 +6,12 @@ import type { Data } from '../../dlms/axdr/data.ts';
 import { cosemValue } from '../../dlms/cosem/data-value.ts';
 import { isDateTimeAttribute } from '../../dlms/cosem/date-time-attributes.ts';
 import { isClockColumn, PROFILE_GENERIC } from '../../dlms/cosem/profile-generic.ts';
+import { inOrderOfCapture, type ProfileEvent, profileEvents } from '../../dlms/cosem/profile-watch.ts';
 import { unitSymbol } from '../../dlms/cosem/units.ts';
-import { type Profile, type ProfileColumn, type ProfileSelection, readProfile } from '../../meter/profile.ts';
+import { type Profile, type ProfileColumn, readProfile } from '../../meter/profile.ts';
+import type { ProfileSelection } from '../../meter/profile-access.ts';
 import { parsePoint } from '../../reading/point-text.ts';
+import { rowQuality } from '../../reading/quality.ts';
 import { jsonOf } from '../../reading/reading-of.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Context, verb } from '../context.ts';
@@ -46,13 +49,37 @@ async function profile(context: Context, command: Command): Promise<undefined> {
     return { read, roundTrips: session.counts.roundTrips - before };
   });
   const columns = read.columns.map(describedColumn);
-  const rows = read.rows.map(({ at, status, values }) => ({
-    ts: at === null ? null : new Date(at).toISOString(),
-    status: status === null ? null : jsonOf(cosemValue(status)),
-    values: values.map((value, index) => valueJson(value, read.columns[index]!, read.invertedDeviation)),
+  const rows = read.rows.map((row) => ({
+    ts: row.at === null ? null : isoOf(row.at),
+    status: row.status === null ? null : jsonOf(cosemValue(row.status)),
+    ...rowQuality(row),
+    values: row.values.map((value, index) => valueJson(value, read.columns[index]!, read.invertedDeviation)),
   }));
-  context.print({ obis, capturePeriod: read.capturePeriod, columns, rows, roundTrips }, () => text(read, rows));
+  const events = eventsIn(read).map(describedEvent);
+  const { capturePeriod, entriesInUse, profileEntries } = read;
+  context.print({ obis, capturePeriod, entriesInUse, profileEntries, columns, rows, events, roundTrips }, () =>
+    text(read, rows, events),
+  );
   return undefined;
+}
+
+/** What the rows tell among themselves; only those of a period stand at the same distance. */
+function eventsIn(read: Profile): readonly ProfileEvent[] {
+  const { columns, sortMethod } = read;
+  return profileEvents(null, { ...read, captureObjects: columns, rows: inOrderOfCapture(read.rows, sortMethod) });
+}
+
+type TimedEvent = Exclude<ProfileEvent, { kind: 'columns-changed' }>;
+
+function describedEvent(event: ProfileEvent) {
+  const { kind, ...facts } = event as TimedEvent;
+  return 'from' in facts
+    ? { kind, from: isoOf(facts.from), to: isoOf(facts.to), missing: facts.missing }
+    : { kind, at: isoOf(facts.at), byMs: facts.byMs };
+}
+
+function isoOf(at: number): string {
+  return new Date(at).toISOString();
 }
 
 /** An OBIS code, or a point of class 7. */
@@ -116,7 +143,11 @@ function valueJson(value: Data, column: ProfileColumn, invertedDeviation: boolea
   return jsonOf(cosemValue(value, { scaler: column.scalerUnit?.scaler ?? 0, dateTime, invertedDeviation }));
 }
 
-function text({ columns, capturePeriod }: Profile, rows: readonly { readonly values: readonly JsonValue[] }[]): string {
+function text(
+  { columns, capturePeriod }: Profile,
+  rows: readonly { readonly values: readonly JsonValue[] }[],
+  events: readonly ReturnType<typeof describedEvent>[],
+): string {
   const heads = columns.map(({ obis, scalerUnit }) => {
     const unit = scalerUnit === null ? null : unitSymbol(scalerUnit.unit);
     return unit === null ? obis : `${obis} [${unit}]`;
@@ -125,5 +156,10 @@ function text({ columns, capturePeriod }: Profile, rows: readonly { readonly val
   return `${table(
     heads,
     rows.map(({ values }) => values.map((value) => (typeof value === 'string' ? value : writeJson(value)))),
-  )}\n${rows.length} rows, ${period}`;
+  )}\n${[`${rows.length} rows, ${period}`, ...events.map(eventText)].join('\n')}`;
+}
+
+function eventText(event: ReturnType<typeof describedEvent>): string {
+  if (event.kind === 'clock-changed') return `${event.at}: the clock was set, by ${(event.byMs ?? 0) / 1000} s`;
+  return `${event.from} to ${event.to}: ${event.missing} rows are missing`;
 }

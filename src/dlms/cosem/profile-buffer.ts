@@ -7,15 +7,14 @@ import { fail } from '../../core/errors.ts';
 import type { Data, NumberType } from '../axdr/data.ts';
 import { type CosemDateTime, cosemDateTimeOf, dateTimeBytes, dateTimeOf, utcOf } from '../axdr/date-time.ts';
 import { rangeOf } from '../axdr/scalar.ts';
-import { type CaptureObject, isClockColumn, isStatusColumn, type SortMethod } from './profile-generic.ts';
-
-/** The meter's own zone, for times that carry no deviation. */
-export interface MeterZone {
-  /** Minutes from local time to UTC when daylight saving is not active. */
-  readonly deviation: number;
-  /** Minutes by which local time is ahead of that when daylight saving is active. */
-  readonly daylightSaving: number;
-}
+import { instantsOf, type Zone } from './meter-time.ts';
+import {
+  type CaptureObject,
+  clockColumnOf,
+  isClockColumn,
+  isStatusColumn,
+  type SortMethod,
+} from './profile-generic.ts';
 
 export interface BufferShape {
   /** What the rows hold, in order. */
@@ -24,9 +23,11 @@ export interface BufferShape {
   readonly capturePeriod: number;
   readonly sortMethod: SortMethod;
   /** null: times without deviation name no instant. */
-  readonly zone: MeterZone | null;
+  readonly zone: Zone | null;
   /** As in `dateTimeOf`. */
   readonly invertedDeviation?: boolean;
+  /** What the rows are in order of; the time of a row is its clock where it is captured, else the first clock captured. */
+  readonly sortObject?: CaptureObject | null;
 }
 
 export interface ProfileRow {
@@ -47,30 +48,32 @@ const LIFO_STEP = -1;
  * there are columns, when the first row has null-data, and when a delta has nothing that it could be a difference to.
  */
 export function profileRows(buffer: Data, shape: BufferShape): readonly ProfileRow[] {
-  const { columns, zone, invertedDeviation = false } = shape;
-  const clockAt = columns.findIndex(isClockColumn);
+  const { columns, zone, sortMethod, sortObject = null, invertedDeviation = false } = shape;
+  const clockAt = clockColumnOf(columns, sortObject);
   const statusAt = columns.findIndex(isStatusColumn);
-  const rows: ProfileRow[] = [];
-  let previous: readonly Data[] | null = null;
-  for (const [index, row] of rowsIn(buffer).entries()) {
-    const values: readonly Data[] = expandedRow(cellsOf(row, columns.length, index), previous, shape, index);
-    const clock: CosemDateTime | null = clockAt < 0 ? null : dateTimeOf(values[clockAt]!, { invertedDeviation });
-    rows.push({
-      at: clock === null ? null : instantOf(clock, zone),
-      clock,
-      status: statusAt < 0 ? null : values[statusAt]!,
-      values,
-    });
-    previous = values;
+  const sent = rowsIn(buffer).map((row, index) => cellsOf(row, columns.length, index));
+  const expanded: (readonly Data[])[] = [];
+  for (const [index, cells] of sent.entries()) {
+    expanded.push(expandedRow(cells, expanded.at(-1) ?? null, shape, index));
   }
-  return rows;
+  const clocks = expanded.map((values) => (clockAt < 0 ? null : dateTimeOf(values[clockAt]!, { invertedDeviation })));
+  const instants = [...instantsOf(clocks, zone, sortMethod === 'lifo')];
+  for (const [index, cells] of sent.entries()) {
+    // One capture period is one in time, whatever local time does meanwhile.
+    const before = cells[clockAt]?.type === 'null-data' ? instants[index - 1] : undefined;
+    if (typeof before === 'number') instants[index] = before + periodOf(shape);
+  }
+  return expanded.map((values, index) => ({
+    at: instants[index] ?? null,
+    clock: clocks[index] ?? null,
+    status: statusAt < 0 ? null : values[statusAt]!,
+    values,
+  }));
 }
 
-/** Milliseconds UTC of a meter's time: by its own deviation, else by the meter's zone. */
-export function instantOf(clock: CosemDateTime, zone: MeterZone | null): number | null {
-  if (zone === null) return utcOf(clock);
-  const isSummer = clock.clockStatusBits?.daylightSavingActive === true;
-  return utcOf(clock, { fallbackDeviation: zone.deviation - (isSummer ? zone.daylightSaving : 0) });
+/** From a row to the one behind it, milliseconds. */
+function periodOf({ capturePeriod, sortMethod }: BufferShape): number {
+  return capturePeriod * MS * (sortMethod === 'lifo' ? LIFO_STEP : 1);
 }
 
 function rowsIn(buffer: Data): readonly Data[] {
@@ -90,9 +93,10 @@ function cellsOf(row: Data, columns: number, index: number): readonly Data[] {
 function expandedRow(
   cells: readonly Data[],
   previous: readonly Data[] | null,
-  { columns, capturePeriod, sortMethod }: BufferShape,
+  shape: BufferShape,
   index: number,
 ): readonly Data[] {
+  const { columns, sortMethod } = shape;
   return cells.map((cell, at) => {
     const column = columns[at]!;
     const place = (): string => `row ${index + 1}, column ${at + 1} (${column.obis})`;
@@ -102,8 +106,7 @@ function expandedRow(
       if (sortMethod !== 'fifo' && sortMethod !== 'lifo') {
         return malformed(`${place()} is null-data, but rows are not in the order of capture`);
       }
-      const step = capturePeriod * MS * (sortMethod === 'lifo' ? LIFO_STEP : 1);
-      return laterBy(before, step) ?? malformed(`${place()} is null-data after a time that names no moment`);
+      return laterBy(before, periodOf(shape)) ?? malformed(`${place()} is null-data after a time that names no moment`);
     }
     const base = DELTA_TYPES.has(cell.type) ? previous?.[at] : cell;
     if (base === cell) return cell;

@@ -18,6 +18,7 @@ export const PROFILE_ATTRIBUTE = {
   sortMethod: 5,
   sortObject: 6,
   entriesInUse: 7,
+  profileEntries: 8,
 } as const;
 
 /** capture_object_definition: what one column holds. */
@@ -61,6 +62,15 @@ const BY_ENTRY = 2;
 /** Whether the column holds the time of capture. */
 export function isClockColumn({ classId, attribute }: CaptureObject): boolean {
   return classId === CLOCK && (attribute === CLOCK_TIME || attribute === 0);
+}
+
+/** Place of the column with the time of a row: the clock that the rows are sorted by, else the first one; -1 for none. */
+export function clockColumnOf(columns: readonly CaptureObject[], sortObject: CaptureObject | null): number {
+  const sorted =
+    sortObject !== null && isClockColumn(sortObject)
+      ? columns.findIndex((column) => isClockColumn(column) && column.obis === sortObject.obis)
+      : -1;
+  return sorted < 0 ? columns.findIndex(isClockColumn) : sorted;
 }
 
 /** Whether the column holds the status of the row. */
