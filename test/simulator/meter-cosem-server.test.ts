@@ -117,7 +117,7 @@ describe('GET', () => {
 
   test('reads every attribute of every object, but the secret', () => {
     const server = associated(16, { maxPdu: 0 }, model({ maxPdu: 60000 }));
-    for (const { classId, obis, attributes } of objectsOf(3)) {
+    for (const { classId, obis, attributes } of objectsOf(3, 'ln')) {
       for (const [index] of attributes.entries()) {
         const text = `${classId}:${obis}:${index + 1}`;
         // A year of load profile takes blocks.
@@ -242,7 +242,7 @@ describe('block transfer', () => {
       const server = associated(16, { maxPdu });
       const { whole } = transfer(server, getNormal(OBJECT_LIST), maxPdu);
       const objects = decodeObjectList(parseData(whole));
-      expect(objects.map(({ obis }) => obis)).toEqual(objectsOf(3).map(({ obis }) => obis));
+      expect(objects.map(({ obis }) => obis)).toEqual(objectsOf(3, 'ln').map(({ obis }) => obis));
       expect(objects.find(({ classId }) => classId === 15)?.attributes[6]).toEqual({ id: 7, access: 'no-access' });
     },
   );

@@ -20,6 +20,7 @@ interface MeterFlags {
   readonly host: string;
   readonly portsEach?: boolean;
   readonly framing: string;
+  readonly referencing: string;
   readonly auth: string;
   readonly secret: string;
   readonly security: string;
@@ -50,6 +51,7 @@ export function registerSimulateMeters(simulate: Command): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--ports-each', 'a port for every meter, counted up; else all behind one port, by server address')
     .option('--framing <framing>', 'wrapper or hdlc', 'wrapper')
+    .option('--referencing <kind>', 'ln or sn: logical or short names', 'ln')
     .option('--auth <level>', AUTHENTICATION_LEVELS.join(' | '), 'none')
     .option('--secret <secret>', 'password or HLS secret; file: and env: work', DEFAULT_PASSWORD)
     .option('--security <policy>', `protection that every message must have: ${SECURITY_POLICIES.join(' | ')}`, 'none')
@@ -92,6 +94,7 @@ function started(flags: MeterFlags, serialPath: string | null): Promise<VirtualM
     host: flags.host,
     ...(flags.portsEach === true && { metersPerPort: 1 }),
     framing,
+    referencing: parseChoice('--referencing', flags.referencing, ['ln', 'sn']),
     auth: parseChoice('--auth', flags.auth, AUTHENTICATION_LEVELS),
     ...security(flags),
     password: parseSecretText(flags.secret),

@@ -61,7 +61,8 @@ export const associationObject: ObjectDefinition = {
   scaler: null,
 };
 
-function listed(object: ObjectDefinition, mayChange: boolean): CosemObject {
+/** An object with what this client may do with it. */
+export function listed(object: ObjectDefinition, mayChange: boolean): CosemObject {
   const { classId, version, obis, attributes, methods, writes = {}, selections = {}, calls = {} } = object;
   return {
     classId,

@@ -11,7 +11,7 @@ import { SYSTEM_TITLE_OCTETS } from '../../dlms/security/gcm.ts';
 import { CHALLENGE_OCTETS, type HlsMechanism } from '../../dlms/security/hls.ts';
 import { certifiedKey } from '../../dlms/security/key-material.ts';
 import { securitySuite } from '../../dlms/security/suite.ts';
-import { AUTHENTICATION_LEVELS, type AuthenticationLevel } from '../../dlms/settings.ts';
+import { AUTHENTICATION_LEVELS, type AuthenticationLevel, type MeterSettings } from '../../dlms/settings.ts';
 import type { Apdu } from '../../dlms/xdlms/apdu.ts';
 import {
   type Conformance,
@@ -50,17 +50,28 @@ export function accessOf(
   return OTHER_CLIENTS.includes(client) ? { authentication, rights: 'all' } : null;
 }
 
-/** Services that this meter really has. */
-const OFFERED: readonly ConformanceBit[] = [
-  'get',
-  'set',
-  'action',
-  'selective-access',
-  'multiple-references',
-  'block-transfer-with-get-or-read',
-  'block-transfer-with-set-or-write',
-  'block-transfer-with-action',
-];
+/** Services that these meters really have, by the names that they speak. */
+const OFFERED: Readonly<Record<MeterSettings['referencing'], readonly ConformanceBit[]>> = {
+  ln: [
+    'get',
+    'set',
+    'action',
+    'selective-access',
+    'multiple-references',
+    'block-transfer-with-get-or-read',
+    'block-transfer-with-set-or-write',
+    'block-transfer-with-action',
+  ],
+  sn: [
+    'read',
+    'write',
+    'unconfirmed-write',
+    'parameterized-access',
+    'multiple-references',
+    'block-transfer-with-get-or-read',
+    'block-transfer-with-set-or-write',
+  ],
+};
 /** The smallest PDU in which a block of an answer has room. */
 export const SMALLEST_PDU = 12;
 
@@ -118,12 +129,14 @@ export interface OpeningRules {
   readonly security: MeterSecurity;
   /** Of the global key. */
   readonly counters: InvocationCounters;
+  /** Which names the meter speaks. */
+  readonly referencing: MeterSettings['referencing'];
 }
 
 /** Answers an AARQ. */
 export function openAssociation(aarq: Aarq, rules: OpeningRules): Opening {
   const context = contextAllowed(aarq, rules);
-  if (context === null) return rejected('LN', DIAGNOSTIC.contextNotSupported);
+  if (context === null) return rejected(PLAIN_CONTEXT[rules.referencing], DIAGNOSTIC.contextNotSupported);
   const reject = (diagnostic: number, error?: readonly [number, number]): Opening =>
     rejected(context, diagnostic, error);
   const ciphering = cipheringOf(aarq, context, rules);
@@ -149,18 +162,28 @@ export function openAssociation(aarq: Aarq, rules: OpeningRules): Opening {
   ciphering?.agree(proposal.dedicatedKey, hasConformance(granted.conformance, 'general-protection'));
   const clientTitle = aarq.callingAPTitle ?? new Uint8Array(0);
   const hls = hlsOf(aarq, clientTitle, clientKey, rules);
-  const response = protectedApdu(initiateResponseOf(granted.conformance.bits, rules.maxPdu), opened.reply);
+  const response = protectedApdu(
+    initiateResponseOf(granted.conformance.bits, rules.maxPdu, rules.referencing),
+    opened.reply,
+  );
   return {
     answer: accepted(context, response, rules.security, hls, ciphering),
     agreement: { context, clientTitle, ...granted, maxReceivePdu: rules.maxPdu, ciphering, hls },
   };
 }
 
+const PLAIN_CONTEXT = { ln: 'LN', sn: 'SN' } as const;
+
 /** The application context asked for, when this client may have it. */
-function contextAllowed({ applicationContextName: { context } }: Aarq, { access, security }: OpeningRules) {
+function contextAllowed(
+  { applicationContextName: { context } }: Aarq,
+  { access, security, referencing }: OpeningRules,
+) {
+  const plain = PLAIN_CONTEXT[referencing];
+
   const mayBePlain = security.policy === 'none' || access.rights === 'public';
-  if (context === 'LN' && mayBePlain) return context;
-  if (context === 'LN_WITH_CIPHERING' && security.keys !== null && access.rights === 'all') return context;
+  if (context === plain && mayBePlain) return context;
+  if (context === `${plain}_WITH_CIPHERING` && security.keys !== null && access.rights === 'all') return context;
   return null;
 }
 
@@ -169,7 +192,7 @@ function cipheringOf(
   context: ApplicationContext,
   { security, counters }: OpeningRules,
 ): Ciphering | 'no-title' | null {
-  if (context === 'LN' || security.keys === null) return null;
+  if (!context.endsWith('_WITH_CIPHERING') || security.keys === null) return null;
   if (clientTitle?.length !== SYSTEM_TITLE_OCTETS) return 'no-title';
   return new Ciphering({ security, keys: security.keys, counters, clientTitle });
 }
@@ -207,11 +230,12 @@ function checkProof(aarq: Aarq, { access: { authentication }, password }: Openin
 
 function grantedOf(
   proposal: InitiateRequest,
-  { maxPdu, security }: OpeningRules,
+  { maxPdu, security, referencing }: OpeningRules,
   ciphering: Ciphering | null,
 ): Pick<Agreement, 'conformance' | 'maxSendPdu'> | { readonly error: readonly [number, number] } {
   if (proposal.proposedDlmsVersion < DLMS_VERSION) return { error: SERVICE_ERROR.versionTooLow };
-  const offered: readonly ConformanceBit[] = ciphering === null ? OFFERED : [...OFFERED, 'general-protection'];
+  const offered: readonly ConformanceBit[] =
+    ciphering === null ? OFFERED[referencing] : [...OFFERED[referencing], 'general-protection'];
   const granted = commonConformance(proposal.proposedConformance, conformance(offered));
   if (granted.bits.length === 0) return { error: SERVICE_ERROR.incompatibleConformance };
   if (proposal.dedicatedKey !== null) {

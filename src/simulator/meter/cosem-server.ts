@@ -2,7 +2,7 @@
  * The server end of one application association (one client SAP at one logical device), sans I/O: one APDU in, at most
  * one APDU out.
  *
- *   state          | AARQ                 | RLRQ       | action-request         | get-, set-request, others
+ *   state          | AARQ                 | RLRQ       | action-, readRequest   | get-, set-, writeRequest, others
  *   ---------------+----------------------+------------+------------------------+-----------------------------------
  *   idle           | AARE: associated,    | RLRE       | exception              | exception: service not allowed
  *                  | authenticating (HLS) |            |                        |
@@ -17,7 +17,6 @@
  * that is expected, and ends the association. What cannot be decoded is answered with an exception-response. A client that
  * the meter does not know gets no answer.
  */
-import { BridgeError } from '../../core/errors.ts';
 import { decodeAcse, encodeAcse, isAcseTag, userInformationOf } from '../../dlms/acse/acse.ts';
 import { MECHANISMS } from '../../dlms/acse/names.ts';
 import type { AcseApdu, Rlrq } from '../../dlms/acse/types.ts';
@@ -33,8 +32,10 @@ import { answerHls } from './hls-exchange.ts';
 import type { MeterModel } from './meter-model.ts';
 import { isNegotiated } from './negotiated.ts';
 import type { AssociationView } from './object-model.ts';
+import { readable } from './readable.ts';
 import { counterRefusal, REFUSALS, refusal } from './refusals.ts';
 import { SetService } from './set-service.ts';
+import { ShortNameService } from './short-name-service.ts';
 
 export interface ServerAnswer {
   /** null: silence. */
@@ -49,6 +50,7 @@ interface Association {
   readonly get: GetService;
   readonly set: SetService;
   readonly action: ActionService;
+  readonly shortName: ShortNameService;
   isAuthenticated: boolean;
 }
 
@@ -119,8 +121,9 @@ export class CosemServer {
   private acse(apdu: AcseApdu, access: ClientAccess): ServerAnswer {
     switch (apdu.apdu) {
       case 'aarq': {
-        const { password, maxPdu, security, counters } = this.model;
-        const { answer: aare, agreement } = openAssociation(apdu, { access, password, maxPdu, security, counters });
+        const { password, maxPdu, security, counters, referencing } = this.model;
+        const rules = { access, password, maxPdu, security, counters, referencing };
+        const { answer: aare, agreement } = openAssociation(apdu, rules);
         this.association = agreement === null ? null : this.associate(agreement, access);
         return answer(aare);
       }
@@ -142,12 +145,15 @@ export class CosemServer {
       return answer(encodeAcse({ apdu: 'rlre', reason: 'normal' }));
     }
     const { conformance, maxReceivePdu } = association.agreement;
-    const response = protectedApdu(initiateResponseOf(conformance.bits, maxReceivePdu), opened.reply);
+    const response = protectedApdu(
+      initiateResponseOf(conformance.bits, maxReceivePdu, this.model.referencing),
+      opened.reply,
+    );
     return answer(encodeAcse({ apdu: 'rlre', reason: 'normal', userInformation: userInformationOf(response) }));
   }
 
   private associate(agreement: Agreement, access: ClientAccess): Association {
-    const { objects } = this.model;
+    const { objects, shortNames } = this.model;
     const { conformance, maxReceivePdu, maxSendPdu, context, clientTitle } = agreement;
     const hasAllRights = access.rights === 'all';
     const limits = (blocks: Parameters<typeof hasConformance>[1]) => ({
@@ -166,10 +172,12 @@ export class CosemServer {
         maxSendPdu,
         objects: hasAllRights ? objects : objects.filter(({ isPublic }) => isPublic),
         mayChange: hasAllRights,
+        shortNames,
       },
       get: new GetService(objects, limits('block-transfer-with-get-or-read')),
       set: new SetService(objects),
       action: new ActionService(objects, limits('block-transfer-with-action')),
+      shortName: new ShortNameService(objects, shortNames, limits('block-transfer-with-get-or-read')),
       isAuthenticated: agreement.hls === null,
     };
   }
@@ -202,6 +210,16 @@ export class CosemServer {
         if (!isConfirmed(request)) return SILENCE;
         return answer(response === 'pdu-too-long' ? refusal(REFUSALS.tooLong) : encodeApdu(response));
       }
+      case 'readRequest': {
+        const outcome = association.shortName.read(request, context);
+        if (outcome === 'pdu-too-long') return answer(refusal(REFUSALS.tooLong));
+        return { apdu: encodeApdu(outcome.response), said: outcome.said };
+      }
+      case 'writeRequest':
+        return answer(encodeApdu(association.shortName.write(request, context)));
+      case 'unconfirmedWriteRequest':
+        association.shortName.write(request, context);
+        return SILENCE;
       default:
         return answer(refusal(REFUSALS.notSupported));
     }
@@ -217,16 +235,6 @@ function isConfirmed({ invokeIdAndPriority }: Extract<Apdu, { readonly invokeIdA
 /** Octets as text of 0 and 1. */
 function bitsOf(octets: Uint8Array): string {
   return Array.from(octets, (octet) => octet.toString(2).padStart(8, '0')).join('');
-}
-
-/** What was decoded, or null when the octets are at fault. A fault of our own is passed on. */
-function readable<T>(decode: () => T): T | null {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof BridgeError && error.code !== 'INTERNAL') return null;
-    throw error;
-  }
 }
 
 function answer(apdu: Uint8Array): ServerAnswer {

@@ -49,8 +49,8 @@ const ONE_BYTE_GAP_MS = 1;
 
 const GET_REQUEST = 0xc0;
 const GET_RESPONSE = 0xc4;
-/** get-request, plain, under a global or dedicated key, and whatever general ciphering holds. */
-const GET_REQUESTS: ReadonlySet<number> = new Set([GET_REQUEST, 0xc8, 0xd0, 0xdb, 0xdc]);
+/** get-request and readRequest, plain, under a global or dedicated key, and whatever general ciphering holds. */
+const GET_REQUESTS: ReadonlySet<number> = new Set([GET_REQUEST, 0xc8, 0xd0, 0x05, 0x25, 0x45, 0xdb, 0xdc]);
 const FORM = { next: 2, withDatablock: 2, withList: 3 } as const;
 
 export const FAULTS = {

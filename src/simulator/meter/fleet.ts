@@ -2,6 +2,7 @@
 import { toHex } from '../../core/bytes.ts';
 import { asBridgeError, fail } from '../../core/errors.ts';
 import { physicalFromSerialNumber } from '../../dlms/hdlc/address.ts';
+import type { MeterSettings } from '../../dlms/settings.ts';
 import { type Clock, sleep, systemClock } from '../../runtime/clock.ts';
 import type { Framing } from '../../transport/link-address.ts';
 import { listenTcp, type TcpListener } from '../../transport/tcp-listener.ts';
@@ -27,6 +28,8 @@ export interface VirtualMetersOptions extends SecurityOptions {
   /** How many meters share a port, told apart by address; all of them when left out. */
   readonly metersPerPort?: number;
   readonly framing: Framing;
+  /** Which names the meters speak. Default ln. */
+  readonly referencing?: MeterSettings['referencing'];
   readonly auth: SimulatedAuthentication;
   /** LLS password or HLS secret; default `DEFAULT_PASSWORD`. */
   readonly password?: string;
@@ -180,6 +183,7 @@ function makeMeters(options: VirtualMetersOptions, clock: Clock): readonly Virtu
       profiles: options.profiles ?? {},
       clockOffset: options.clockOffsetMs ?? 0,
       firstCounter: firstCounterAt(clock.now()),
+      referencing: options.referencing ?? 'ln',
     });
     const physical = framing === 'hdlc' ? FIRST_PHYSICAL + place : null;
     return new VirtualMeter({ model, physical, faults, seed: seedOf(seed, index), clock });

@@ -1,4 +1,5 @@
 /** One virtual meter as a model: who it is, what it measures, which objects it has. Nothing of lines or frames. */
+import type { MeterSettings } from '../../dlms/settings.ts';
 import type { SimulatedAuthentication } from './association.ts';
 import { eventsUntil } from './event-log.ts';
 import { type Household, householdAt, makeHousehold, maximumDemandAt } from './household.ts';
@@ -11,6 +12,7 @@ import { type ProfileRow, profileRows } from './profiles.ts';
 import { seedOf } from './random.ts';
 import { DEMAND_OBIS } from './registers.ts';
 import { SECURITY_OBJECTS } from './security-objects.ts';
+import { ShortNameTable } from './short-name-table.ts';
 
 /** Octets of the longest APDU that these meters receive or send, unless told otherwise. */
 export const DEFAULT_MAX_PDU = 1024;
@@ -36,11 +38,16 @@ export interface MeterModelOptions {
   readonly clockOffset?: number;
   /** The first invocation counter that the meter sends. Default 0. */
   readonly firstCounter?: number;
+  /** Which names the meter speaks. Default ln. */
+  readonly referencing?: MeterSettings['referencing'];
 }
 
 export class MeterModel {
   readonly identity: MeterIdentity;
   readonly objects: readonly ObjectDefinition[];
+  readonly referencing: MeterSettings['referencing'];
+  /** null in a meter of logical names. */
+  readonly shortNames: ShortNameTable | null;
   readonly authentication: SimulatedAuthentication;
   readonly password: Uint8Array;
   readonly maxPdu: number;
@@ -62,8 +69,10 @@ export class MeterModel {
     this.counters = new InvocationCounters(options.firstCounter ?? 0, security.invocationCounter ?? -1);
     this.state = new MeterState(clockOffset);
     this.profiles = { compressed: false, order: 'fifo', ...options.profiles };
-    const objects = objectsOf(phases);
+    this.referencing = options.referencing ?? 'ln';
+    const objects = objectsOf(phases, this.referencing);
     this.objects = this.security.keys === null ? objects : [...objects, ...SECURITY_OBJECTS];
+    this.shortNames = this.referencing === 'sn' ? new ShortNameTable(this.objects) : null;
     this.authentication = authentication;
     this.password = password;
     this.maxPdu = maxPdu;
@@ -115,6 +124,7 @@ function ownView(model: MeterModel): AssociationView {
     maxSendPdu: model.maxPdu,
     objects: model.objects,
     mayChange: false,
+    shortNames: model.shortNames,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Apdu } from '../../dlms/xdlms/apdu.ts';
 import { type Conformance, type ConformanceBit, hasConformance } from '../../dlms/xdlms/conformance.ts';
 import type { ActionRequest, GetRequest, SetRequest } from '../../dlms/xdlms/services.ts';
+import type { VariableAccess } from '../../dlms/xdlms/short-name.ts';
 
 type Forms<A extends { readonly type: string }> = Readonly<Record<A['type'], readonly ConformanceBit[]>>;
 
@@ -32,6 +33,19 @@ export function isNegotiated(request: Apdu, conformance: Conformance): boolean {
   return needed?.every((bit) => hasConformance(conformance, bit)) ?? false;
 }
 
+/** Short names, by the form of a variable. */
+const VARIABLE: Readonly<Record<string, readonly ConformanceBit[]>> = {
+  'parameterized-access': ['parameterized-access'],
+  'block-number-access': ['block-transfer-with-get-or-read'],
+  'read-data-block-access': ['block-transfer-with-get-or-read'],
+  'write-data-block-access': ['block-transfer-with-set-or-write'],
+};
+
+function variablesNeed(service: ConformanceBit, variables: readonly VariableAccess[]): readonly ConformanceBit[] {
+  const forms = variables.flatMap((variable) => Object.keys(variable).flatMap((form) => VARIABLE[form] ?? []));
+  return [service, ...(variables.length > 1 ? (['multiple-references'] as const) : []), ...forms];
+}
+
 function neededBy(request: Apdu): readonly ConformanceBit[] | null {
   switch (request.apdu) {
     case 'get-request':
@@ -40,6 +54,12 @@ function neededBy(request: Apdu): readonly ConformanceBit[] | null {
       return SET[request.type];
     case 'action-request':
       return ACTION[request.type];
+    case 'readRequest':
+      return variablesNeed('read', request.variables);
+    case 'writeRequest':
+      return variablesNeed('write', request.variables);
+    case 'unconfirmedWriteRequest':
+      return variablesNeed('unconfirmed-write', request.variables);
     default:
       return null;
   }

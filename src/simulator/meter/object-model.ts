@@ -12,6 +12,7 @@ import type { AccessSelection } from '../../dlms/xdlms/services.ts';
 import type { Demand, HouseholdValues } from './household.ts';
 import type { MeterSecurity } from './meter-security.ts';
 import type { MeterEvent, MeterState } from './meter-state.ts';
+import type { ShortNameTable } from './short-name-table.ts';
 
 /** Who a meter is. */
 export interface MeterIdentity {
@@ -38,6 +39,8 @@ export interface AssociationView {
   readonly objects: readonly ObjectDefinition[];
   /** Whether it may write and call as well. */
   readonly mayChange: boolean;
+  /** null in a meter of logical names. */
+  readonly shortNames: ShortNameTable | null;
 }
 
 /** Everything that an attribute's value may depend on; all of one request is answered from one moment. */

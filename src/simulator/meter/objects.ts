@@ -1,5 +1,7 @@
 /** The object tree of a virtual meter as data, single- and three-phase. */
+import type { MeterSettings } from '../../dlms/settings.ts';
 import { associationObject } from './association-object.ts';
+import { associationSnObject } from './association-sn-object.ts';
 import { CLOCK } from './clock-object.ts';
 import { DISCONNECT_CONTROL, NOTES } from './control-objects.ts';
 import { dataObject, logicalName, type ObjectDefinition, textData } from './object-model.ts';
@@ -35,16 +37,19 @@ const IDENTIFICATION: readonly ObjectDefinition[] = [
   dataObject('1.0.0.2.0.255', () => ({ type: 'visible-string', value: FIRMWARE })),
 ];
 
-const TREES: Readonly<Record<1 | 3, readonly ObjectDefinition[]>> = { 1: tree(1), 3: tree(3) };
+const TREES: Readonly<Record<MeterSettings['referencing'], Readonly<Record<1 | 3, readonly ObjectDefinition[]>>>> = {
+  ln: { 1: tree(1, associationObject), 3: tree(3, associationObject) },
+  sn: { 1: tree(1, associationSnObject), 3: tree(3, associationSnObject) },
+};
 
-/** All objects of a meter with so many phases. */
-export function objectsOf(phases: 1 | 3): readonly ObjectDefinition[] {
-  return TREES[phases];
+/** All objects of a meter with so many phases, the association first. */
+export function objectsOf(phases: 1 | 3, referencing: MeterSettings['referencing']): readonly ObjectDefinition[] {
+  return TREES[referencing][phases];
 }
 
-function tree(phases: 1 | 3): readonly ObjectDefinition[] {
+function tree(phases: 1 | 3, association: ObjectDefinition): readonly ObjectDefinition[] {
   return [
-    associationObject,
+    association,
     ...IDENTIFICATION,
     CLOCK,
     SAP_ASSIGNMENT,
