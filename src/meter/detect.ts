@@ -6,7 +6,7 @@ import { type LinkAddress, parseLink } from '../transport/link-address.ts';
 /** One way of talking: a link, and where the meter and we stand on it. */
 export interface Candidate {
   readonly address: LinkAddress;
-  readonly settings: Pick<MeterSettings, 'client' | 'server' | 'physical' | 'addressSize'>;
+  readonly settings: Pick<MeterSettings, 'client' | 'server' | 'physical' | 'addressSize' | 'referencing'>;
 }
 
 export type Finding =
@@ -57,7 +57,18 @@ export function linksOf(address: LinkAddress): readonly LinkAddress[] {
 /** What to try on one link, the first client over all addresses before the next client. */
 export function candidatesOn(address: LinkAddress): readonly Candidate[] {
   const addresses = address.framing === 'hdlc' ? HDLC_ADDRESSES : WRAPPER_ADDRESSES;
-  return CLIENTS.flatMap((client) => addresses.map((place) => ({ address, settings: { client, ...place } })));
+  return CLIENTS.flatMap((client) =>
+    addresses.map((place) => ({ address, settings: { client, ...place, referencing: 'ln' as const } })),
+  );
+}
+
+/**
+ * What to try next at the same place; null for nothing more. A meter that refuses the application context may speak short
+ * names, as old ones do.
+ */
+export function alternativeTo({ address, settings }: Candidate, code: BridgeError['code'] | null): Candidate | null {
+  if (code !== 'CONTEXT_NOT_SUPPORTED' || settings.referencing === 'sn') return null;
+  return { address, settings: { ...settings, referencing: 'sn' } };
 }
 
 /** What a failed attempt says about the meter. */

@@ -1,10 +1,11 @@
 /** `detect LINK`: finds framing, rate, addresses and the authentication that a meter wants, and says what it tried. */
 import type { Command } from 'commander';
-import { asBridgeError, type BridgeError } from '../../core/errors.ts';
+import { asBridgeError, type BridgeError, type ErrorCode } from '../../core/errors.ts';
 import { cosemValue } from '../../dlms/cosem/data-value.ts';
-import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../dlms/settings.ts';
+import { DEFAULT_METER_SETTINGS, type MeterSettings, NO_SECRETS } from '../../dlms/settings.ts';
 import { readAttributes } from '../../meter/client.ts';
 import {
+  alternativeTo,
   type Candidate,
   candidatesOn,
   type Finding,
@@ -25,12 +26,13 @@ interface Attempt {
   readonly client: number;
   readonly server: number;
   readonly physical: number | null;
-  readonly addressSize: number | null;
+  readonly addressSize: MeterSettings['addressSize'];
+  readonly referencing: MeterSettings['referencing'];
   readonly finding: Finding;
   readonly logicalDeviceName: string | null;
   /** What the meter seems to want, where it refused. */
   readonly wants: string | null;
-  readonly code: string | null;
+  readonly code: ErrorCode | null;
 }
 
 export function registerDetect(program: Command): void {
@@ -49,9 +51,9 @@ async function detect(context: Context, command: Command): Promise<number> {
   const tried: Attempt[] = [];
   for (const address of linksOf(parseLink(link))) {
     for (const candidate of candidatesOn(address)) {
-      if (!context.json) process.stderr.write(`trying ${flagsOf(candidate)}\n`);
-      const attempt = await tryOne(context, candidate, timeoutMs);
-      tried.push(attempt);
+      const attempts = await tryAt(context, candidate, timeoutMs);
+      tried.push(...attempts);
+      const attempt = attempts.at(-1)!;
       // Nobody is on this line at all: its addresses need not be gone through.
       if (attempt.code?.startsWith('LINE_') || attempt.code?.startsWith('SERIAL_')) break;
       if (attempt.finding === 'open' && flags.all !== true) return report(context, tried);
@@ -60,9 +62,21 @@ async function detect(context: Context, command: Command): Promise<number> {
   return report(context, tried);
 }
 
+/** One attempt, or two where the first one hints at another kind of names. */
+async function tryAt(context: Context, candidate: Candidate, timeoutMs: number): Promise<readonly Attempt[]> {
+  const attempts: Attempt[] = [];
+  for (let next: Candidate | null = candidate; next !== null; ) {
+    if (!context.json) process.stderr.write(`trying ${flagsOf(next)}\n`);
+    const attempt = await tryOne(context, next, timeoutMs);
+    attempts.push(attempt);
+    next = alternativeTo(next, attempt.code);
+  }
+  return attempts;
+}
+
 async function tryOne(context: Context, { address, settings }: Candidate, timeoutMs: number): Promise<Attempt> {
-  const { client, server, physical, addressSize } = settings;
-  const place = { link: address.text, client, server, physical, addressSize };
+  const { client, server, physical, addressSize, referencing } = settings;
+  const place = { link: address.text, client, server, physical, addressSize, referencing };
   const meter = {
     name: address.text,
     address,
@@ -108,14 +122,10 @@ function flagsOf({ address, settings }: Candidate): string {
   return `${address.text} ${attemptFlags(settings)}`;
 }
 
-function attemptFlags({
-  client,
-  server,
-  physical,
-  addressSize,
-}: Pick<Attempt, 'client' | 'server' | 'physical' | 'addressSize'>): string {
+function attemptFlags({ client, server, physical, addressSize, referencing }: Candidate['settings']): string {
   const parts = [`--client ${client}`, `--server ${server}`];
   if (physical !== null) parts.push(`--physical ${physical}`);
   if (addressSize !== null) parts.push(`--address-size ${addressSize}`);
+  if (referencing !== 'ln') parts.push(`--referencing ${referencing}`);
   return parts.join(' ');
 }

@@ -43,6 +43,7 @@ export function presentContent(content: PushContent): JsonObject {
       return { ...presentObject(header), ...named, ...presentItems(content.body) };
     }
     case 'event-notification':
+    case 'information-report':
       return { ...presentObject(content.apdu), ...presentItems(content.body) };
     case 'telegram':
       return presentTelegram(content);
@@ -61,11 +62,11 @@ function presentItems({ layout, items }: PushBody): JsonObject {
   return { layout, items: items.map(presentItem) };
 }
 
-function presentItem({ obis, attribute, data, scalerUnit, isList }: PushItem): JsonObject {
+function presentItem({ obis, attribute, data, scalerUnit, shortName, isList }: PushItem): JsonObject {
   const { classId, attributeId, dataIndex } = attribute ?? {};
   const value = isList ? '(this list)' : presentValue(data);
   return {
-    ...presentObject({ classId, obis, attributeId, dataIndex: dataIndex ?? undefined }),
+    ...presentObject({ shortName, classId, obis, attributeId, dataIndex: dataIndex ?? undefined }),
     type: data.type,
     value,
     ...scalerUnit,

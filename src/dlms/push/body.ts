@@ -32,6 +32,8 @@ export interface PushItem {
   readonly data: Data;
   /** When the body carries them beside the value. */
   readonly scalerUnit: ScalerUnit | null;
+  /** What names the object in an informationReport; only the meter's object list tells which one that is. */
+  readonly shortName?: number;
   /** The value is the push object list itself. */
   readonly isList: boolean;
 }

@@ -14,7 +14,8 @@ import { BlockReceiver } from '../xdlms/block-receiver.ts';
 import { acknowledgementBlock } from '../xdlms/block-sender.ts';
 import type { GeneralBlockTransfer } from '../xdlms/block-transfer.ts';
 import type { DataNotification, EventNotificationRequest } from '../xdlms/services.ts';
-import { type PushBody, readPushBody } from './body.ts';
+import type { InformationReportRequest } from '../xdlms/short-name.ts';
+import { type PushBody, type PushItem, positional, readPushBody } from './body.ts';
 import { LONGEST_MESSAGE } from './framing.ts';
 import { decodeUntaggedNotification, type UntaggedNotification } from './untagged.ts';
 
@@ -23,6 +24,7 @@ export type PushContent =
   /** A body that only the lenient reader understands. */
   | { readonly kind: 'untagged'; readonly apdu: UntaggedNotification; readonly body: PushBody }
   | { readonly kind: 'event-notification'; readonly apdu: EventNotificationRequest; readonly body: PushBody }
+  | { readonly kind: 'information-report'; readonly apdu: InformationReportRequest; readonly body: PushBody }
   /** Any other APDU. */
   | { readonly kind: 'apdu'; readonly apdu: Apdu }
   /** ASCII, as some meters send it ciphered. */
@@ -276,7 +278,24 @@ function contentOf(apdu: Apdu): PushContent {
       const items = [{ obis, attribute, data: apdu.value, scalerUnit: null, isList: false }];
       return { kind: 'event-notification', apdu, body: { layout: 'value', items } };
     }
+    case 'informationReportRequest':
+      return { kind: 'information-report', apdu, body: reportBody(apdu) };
     default:
       return { kind: 'apdu', apdu };
   }
+}
+
+/** One value for each variable; more or fewer would change places. */
+function reportBody({ variables, data }: InformationReportRequest): PushBody {
+  if (variables.length !== data.length) {
+    fail('MALFORMED', `an informationReport with ${data.length} values for ${variables.length} variables`, {
+      layer: 'xdlms',
+    });
+  }
+  const items = data.map((value, index): PushItem => {
+    const access = variables[index];
+    const shortName = access !== undefined && 'variable-name' in access ? access['variable-name'] : null;
+    return { ...positional(value), ...(shortName !== null && { shortName }) };
+  });
+  return { layout: 'flat', items };
 }
