@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
-import { candidatesOn, findingOf, linksOf, wantedAuthentication } from '../../src/meter/detect.ts';
+import { alternativeTo, candidatesOn, findingOf, linksOf, wantedAuthentication } from '../../src/meter/detect.ts';
 import { parseLink } from '../../src/transport/link-address.ts';
 
 describe('what is tried', () => {
@@ -24,8 +24,17 @@ describe('what is tried', () => {
     const clients = candidatesOn(parseLink('tcp+hdlc://m')).map(({ settings }) => settings.client);
     expect(clients).toEqual(clients.toSorted((a, b) => [16, 17, 1].indexOf(a) - [16, 17, 1].indexOf(b)));
     expect(candidatesOn(parseLink('tcp://m')).map(({ settings }) => settings)).toEqual(
-      [16, 17, 1].map((client) => ({ client, server: 1, physical: null, addressSize: null })),
+      [16, 17, 1].map((client) => ({ client, server: 1, physical: null, addressSize: null, referencing: 'ln' })),
     );
+  });
+
+  test('short names where the context is refused, and nowhere else', () => {
+    const [candidate] = candidatesOn(parseLink('tcp://m'));
+    const next = alternativeTo(candidate!, 'CONTEXT_NOT_SUPPORTED');
+    expect(next).toEqual({ ...candidate, settings: { ...candidate!.settings, referencing: 'sn' } });
+    expect(alternativeTo(next!, 'CONTEXT_NOT_SUPPORTED')).toBeNull();
+    expect(alternativeTo(candidate!, 'METER_TIMEOUT')).toBeNull();
+    expect(alternativeTo(candidate!, null)).toBeNull();
   });
 });
 
