@@ -9,6 +9,7 @@ import {
   DEFAULT_METER_SETTINGS,
   type MeterSecrets,
   type MeterSettings,
+  SESSION_POLICIES,
 } from '../dlms/settings.ts';
 import { addSecretFlags, requireSecrets, type SecretFlags, secretsFromFlags } from './secret-flags.ts';
 import { parseChoice, parseSystemTitle, parseTimeZone, parseWhole } from './values.ts';
@@ -32,11 +33,23 @@ export interface MeterFlags extends SecretFlags {
   readonly infoLength: string;
   readonly timeZone?: string;
   readonly quirk?: readonly string[];
+  readonly session: string;
 }
 
 export function addMeterFlags(command: Command): Command {
-  const { client, server, referencing, authentication, security, suite, timeoutMs, maxPdu, window, infoLength } =
-    DEFAULT_METER_SETTINGS;
+  const {
+    client,
+    server,
+    referencing,
+    authentication,
+    security,
+    suite,
+    timeoutMs,
+    maxPdu,
+    window,
+    infoLength,
+    session,
+  } = DEFAULT_METER_SETTINGS;
   const described = command
     .option('--client <n>', 'client SAP', String(client))
     .option('--server <n>', 'server logical device', String(server))
@@ -59,7 +72,8 @@ export function addMeterFlags(command: Command): Command {
       '--quirk <quirk>',
       `how the meter deviates, NAME or NAME=VALUE (repeatable): ${QUIRKS.map(({ name }) => name).join(', ')}`,
       collect,
-    );
+    )
+    .option('--session <policy>', `the association between reads: ${SESSION_POLICIES.join(' | ')}`, session);
   return addSecretFlags(described);
 }
 
@@ -83,6 +97,7 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     infoLength: parseWhole('--info-length', flags.infoLength, 32, 2030),
     timeZone: optional(flags.timeZone, parseTimeZone),
     quirks: quirksFrom(flags.quirk ?? []),
+    session: parseChoice('--session', flags.session, SESSION_POLICIES),
   };
   const secrets = secretsFromFlags(flags);
   requireSecrets(settings, secrets);

@@ -36,9 +36,14 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** `3 s ago`, `5 min ago`, `-` for never. */
 export function age(at: number | null, now: number): string {
   if (at === null) return '-';
-  const seconds = Math.max(0, Math.round((now - at) / 1000));
-  if (seconds < 120) return `${seconds} s ago`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min ago`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h ago`;
-  return `${Math.round(seconds / 86_400)} d ago`;
+  return `${duration(Math.max(0, Math.round((now - at) / 1000)))} ago`;
+}
+
+/** `3 s`, `5 min`, `-` for none. */
+export function duration(seconds: number | null): string {
+  if (seconds === null) return '-';
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
 }

@@ -104,6 +104,7 @@ export const ERROR_CODES = {
     true,
     'another program holds the serial port: stop it, or take another port',
   ),
+  METER_SUSPENDED: row('line', 'config', false, 'an operator suspended this meter: `meter resume NAME` ends it'),
   SERIAL_PORT_DENIED: row(
     'transport',
     'config',

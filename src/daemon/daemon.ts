@@ -3,6 +3,7 @@
  * stops within bounds. From a cycle's commit on nothing can lose its readings; everything before is asked again.
  */
 import { asBridgeError } from '../core/errors.ts';
+import { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/poller.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { EventBus } from '../runtime/events.ts';
@@ -12,13 +13,14 @@ import { DAEMON_BUSY_MS, type Database, openDatabase } from '../store/database.t
 import { loadFleet } from '../store/fleet/load.ts';
 import { revision } from '../store/fleet/revision.ts';
 import { createOutboxReader } from '../store/local/outbox-reader.ts';
+import { loadStatus } from '../store/local/status.ts';
 import type { OutboxDepth, OutboxReader, StatusEntry, Writer } from '../store/local/types.ts';
 import { openWriter } from '../store/local/writer.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { FleetRunner } from './fleet-runner.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { PublisherSet } from './publisher-set.ts';
-import { type DaemonFigures, StatusBoard } from './status-board.ts';
+import { type DaemonFigures, type DaemonStatus, earlierMeters, StatusBoard } from './status-board.ts';
 
 export interface DaemonOptions {
   readonly databasePath: string;
@@ -43,6 +45,7 @@ const DRAIN_MS = 30_000;
 export class Daemon {
   readonly polling: EventBus<PollingEvents>;
   readonly thingsboard: EventBus<ThingsBoardEvents>;
+  readonly devices: DeviceManager;
   readonly board: StatusBoard;
   private readonly options: DaemonOptions;
   private readonly lock: DaemonLock;
@@ -93,11 +96,21 @@ export class Daemon {
     this.outbox = createOutboxReader(database);
     this.polling = new EventBus<PollingEvents>(onListenerError);
     this.thingsboard = new EventBus<ThingsBoardEvents>(onListenerError);
-    this.board = new StatusBoard(clock, this.polling, this.thingsboard);
-    this.fleet = new FleetRunner({ database, writer, clock, events: this.polling, log });
+    this.devices = new DeviceManager(clock, onListenerError);
+    const earlier = earlierMeters(loadStatus(database));
+    this.board = new StatusBoard(clock, this.polling, this.thingsboard, this.devices, earlier);
+    this.fleet = new FleetRunner({
+      database,
+      writer,
+      clock,
+      events: this.polling,
+      devices: this.devices,
+      earlier: new Map([...earlier].map(([id, { connection }]) => [id, connection])),
+      log,
+    });
     this.publishers = new PublisherSet({ outbox: this.outbox, writer, clock, logger: log, events: this.thingsboard });
     this.polling.on('committed', ({ connectionIds }) => this.publishers.notify(connectionIds));
-    logEvents(this.polling, this.thingsboard, log);
+    logEvents(this.polling, this.thingsboard, this.devices, log);
   }
 
   private beginLoops(): void {
@@ -152,8 +165,10 @@ export class Daemon {
   }
 
   private async saveStatus(): Promise<void> {
-    const entries: StatusEntry[] = this.board.takeChangedMeters();
-    entries.push({ subject: 'daemon', json: JSON.stringify(this.board.daemon(this.publishers.messages())) });
+    const entries: StatusEntry[] = this.board.takeChangedMeters((id) => this.fleet.connectionOf(id));
+    const devices = { meters: this.devices.totals('meter'), lines: this.devices.totals('line') };
+    const daemon = { ...this.board.daemon(this.publishers.messages()), devices };
+    entries.push({ subject: 'daemon', json: JSON.stringify(daemon satisfies DaemonStatus) });
     for (const [id, line] of this.fleet.activeLines)
       entries.push({ subject: `line:${id}`, json: JSON.stringify(line.snapshot()) });
     for (const [id, status] of this.publishers.statuses())

@@ -5,6 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import { toHex } from '../core/bytes.ts';
 import { asBridgeError, fail } from '../core/errors.ts';
+import type { DeviceManager } from '../line/device-manager.ts';
+import type { SavedRecovery } from '../line/recovery.ts';
+import { keepsSession } from '../line/session-policy.ts';
 import { LineWorker } from '../line/worker.ts';
 import { knowledgeOf } from '../meter/knowledge.ts';
 import { MeterPoller, type PolledGroup, type PolledMeter, type PollingEvents } from '../polling/poller.ts';
@@ -13,21 +16,26 @@ import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Database } from '../store/database.ts';
 import { connectionsOfMeter, loadLearned } from '../store/fleet/load.ts';
-import type { Fleet, Meter, Point } from '../store/fleet/types.ts';
+import type { Fleet, Line, Meter, Point } from '../store/fleet/types.ts';
 import type { Writer } from '../store/local/types.ts';
-import { framingOf, parseLink, signsOn, transportOf } from '../transport/link-address.ts';
+import { framingOf, isNetwork, parseLink, signsOn, transportOf } from '../transport/link-address.ts';
 import { securityPortsOf } from './security-ports.ts';
+import type { MeterConnection } from './status-board.ts';
 
 export interface FleetRunnerDependencies {
   readonly database: Database;
   readonly writer: Writer;
   readonly clock: Clock;
   readonly events: EventBus<PollingEvents>;
+  readonly devices: DeviceManager;
+  /** How an earlier process left its meters. */
+  readonly earlier: ReadonlyMap<number, MeterConnection | null>;
   readonly log: Logger;
 }
 
 interface WantedMeter {
   readonly meter: Meter;
+  readonly line: Line;
   readonly polled: PolledMeter;
 }
 
@@ -35,6 +43,8 @@ interface RunningMeter {
   /** Everything that makes the meter what it is; another text means another meter. */
   readonly fingerprint: string;
   readonly lineId: number;
+  /** `Meter.resumes` that it was started or tried anew with. */
+  resumes: number;
   /** Null: it cannot be run as it is configured. */
   readonly poller: MeterPoller | null;
 }
@@ -42,9 +52,15 @@ interface RunningMeter {
 export class FleetRunner {
   private readonly deps: FleetRunnerDependencies;
   private readonly lines = new Map<number, LineWorker>();
+  /** The line's settings when it was started. */
+  private readonly lineSettings = new Map<number, string>();
+  /** Lines that are being closed: their ports are not free yet. */
+  private readonly closingLines = new Set<number>();
   private readonly meters = new Map<number, RunningMeter>();
   /** Meters whose last cycle is still under way; no other waits for them. */
   private readonly ending = new Map<number, Promise<void>>();
+  /** Meters that go on where an earlier process left them. */
+  private readonly restored = new Set<number>();
   private readonly closing = new Set<Promise<void>>();
   /** What is to run; null before the first `apply` and after `stop`. */
   private fleet: Fleet | null = null;
@@ -66,46 +82,84 @@ export class FleetRunner {
       const still = wanted.get(id);
       if (still === undefined || fingerprintOf(still) !== running.fingerprint) this.endMeter(id, running);
     }
-    const usedLines = new Set([...wanted.values()].map(({ meter }) => meter.lineId));
+    const usedLines = new Map([...wanted.values()].map(({ line }) => [line.id, JSON.stringify(line.settings)]));
     for (const [id, line] of [...this.lines]) {
-      if (usedLines.has(id)) continue;
+      if (usedLines.get(id) === this.lineSettings.get(id)) continue;
       this.lines.delete(id);
-      this.closeLine(line);
+      this.closeLine(id, line);
     }
+    this.deps.devices.keepOnly('meter', wanted);
+    this.deps.devices.keepOnly('line', usedLines);
     for (const [id, one] of wanted) {
-      if (!this.meters.has(id) && !this.ending.has(id)) this.startMeter(fleet, one);
+      const isFree = !this.ending.has(id) && !this.closingLines.has(one.line.id);
+      if (!this.meters.has(id) && isFree) this.startMeter(one);
+      this.followOperator(one.meter);
     }
+  }
+
+  /** How a meter is reached; null for one that does not run. */
+  connectionOf(meterId: number): MeterConnection | null {
+    const running = this.meters.get(meterId);
+    const statistics = this.deps.devices.get('meter', meterId)?.statistics();
+    if (running === undefined || statistics === undefined) return null;
+    const rest = this.lines.get(running.lineId)?.meterRest(meterId);
+    return { ...statistics, recovery: null, nextAttemptAt: null, ...rest, resumes: running.resumes };
   }
 
   /** Ends all polling; cycles under way are committed. */
   async stop(): Promise<void> {
     this.fleet = null;
     for (const [id, running] of [...this.meters]) this.endMeter(id, running);
-    for (const line of this.lines.values()) this.closeLine(line);
+    for (const [id, line] of this.lines) this.closeLine(id, line);
     await Promise.all([...this.ending.values(), ...this.closing]);
   }
 
-  private startMeter(fleet: Fleet, wanted: WantedMeter): void {
-    const { id, name, lineId } = wanted.meter;
+  private startMeter(wanted: WantedMeter): void {
+    const { id, name, lineId, resumes } = wanted.meter;
+    const { devices, events, earlier } = this.deps;
+    const monitor = devices.register({ kind: 'meter', id, name }, earlier.get(id)?.lastSeen ?? null);
     let poller: MeterPoller | null = null;
     try {
-      poller = this.pollerOf(fleet, wanted);
+      poller = this.pollerOf(wanted);
     } catch (thrown) {
       // One meter that cannot be run must not keep the others from it.
       const error = asBridgeError(thrown);
-      this.deps.events.emit('failed', { meterId: id, meter: name, cycleId: randomUUID(), error, failures: [] });
+      monitor.failed(error);
+      const nothing = { failures: [], skipped: [] };
+      events.emit('failed', { meterId: id, meter: name, cycleId: randomUUID(), error, ...nothing });
     }
-    this.meters.set(id, { fingerprint: fingerprintOf(wanted), lineId, poller });
+    this.meters.set(id, { fingerprint: fingerprintOf(wanted), lineId, resumes, poller });
     poller?.start();
   }
 
+  private followOperator({ id, suspended, resumes }: Meter): void {
+    const running = this.meters.get(id);
+    if (running === undefined) return;
+    const line = this.lines.get(running.lineId);
+    line?.holdMeter(id, suspended);
+    if (running.resumes !== resumes) line?.retryMeter(id);
+    running.resumes = resumes;
+  }
+
   /** Throws UNSUPPORTED for a link that cannot be used. */
-  private pollerOf(fleet: Fleet, { meter, polled }: WantedMeter): MeterPoller {
+  private pollerOf({ meter, line: { settings }, line: wantedLine, polled }: WantedMeter): MeterPoller {
     const { database, writer, clock, events, log } = this.deps;
-    const line = this.lineOf(fleet, meter.lineId);
-    line.setMeter({ ...meter, security: securityPortsOf(meter, database, writer) });
+    const line = this.lineOf(wantedLine);
+    const shortest = Math.min(...polled.groups.map(({ intervalMs }) => intervalMs));
+    const keepSession = keepsSession(meter.settings.session, settings.session, shortest);
+    const security = securityPortsOf(meter, database, writer);
+    line.setMeter({ ...meter, security, keepSession }, this.savedOf(meter));
     const knowledge = knowledgeOf(loadLearned(database, meter.id));
     return new MeterPoller(polled, { line, knowledge, writer, clock, events, log: log.child({ meter: meter.name }) });
+  }
+
+  /** The run of failures that an earlier process left, unless an operator wanted the meter tried anew since. */
+  private savedOf({ id, resumes }: Meter): SavedRecovery | null {
+    const earlier = this.deps.earlier.get(id) ?? null;
+    // A meter that is started again within this process has changed.
+    if (earlier === null || earlier.resumes !== resumes || this.restored.has(id)) return null;
+    this.restored.add(id);
+    return earlier.recovery;
   }
 
   private endMeter(id: number, { lineId, poller }: RunningMeter): void {
@@ -118,29 +172,38 @@ export class FleetRunner {
   }
 
   /** Closing the port also ends a cycle that waits for a meter which does not answer. */
-  private closeLine(line: LineWorker): void {
+  private closeLine(id: number, line: LineWorker): void {
+    this.closingLines.add(id);
     const closed = line
       .stop()
       .catch((thrown: unknown) => this.deps.log.warn({ code: asBridgeError(thrown).code }, 'line not closed properly'))
-      .finally(() => this.closing.delete(closed));
+      .finally(() => {
+        this.closing.delete(closed);
+        this.closingLines.delete(id);
+        if (this.fleet !== null) this.apply(this.fleet);
+      });
     this.closing.add(closed);
   }
 
-  private lineOf(fleet: Fleet, lineId: number): LineWorker {
-    const running = this.lines.get(lineId);
+  private lineOf({ id, link, settings }: Line): LineWorker {
+    const running = this.lines.get(id);
     if (running !== undefined) return running;
-    const { clock, log } = this.deps;
-    const link =
-      fleet.lines.find(({ id }) => id === lineId)?.link ?? fail('INTERNAL', `no line ${lineId} in the fleet`);
+    const { clock, log, devices } = this.deps;
     const address = parseLink(link);
     const worker = new LineWorker({
       transport: transportOf(address, clock),
       framing: framingOf(address),
       signsOn: signsOn(address),
+      network: isNetwork(address),
+      id,
+      name: link,
+      devices,
+      idleCloseMs: settings.idleCloseMs,
       clock,
       log: log.child({ line: link }),
     });
-    this.lines.set(lineId, worker);
+    this.lines.set(id, worker);
+    this.lineSettings.set(id, JSON.stringify(settings));
     return worker;
   }
 }
@@ -148,12 +211,14 @@ export class FleetRunner {
 /** The meters that are to be polled, by id. */
 function wantedOf(fleet: Fleet): Map<number, WantedMeter> {
   const groups = groupsByMeter(fleet);
+  const lines = new Map(fleet.lines.map((line) => [line.id, line]));
   const wanted = new Map<number, WantedMeter>();
   for (const meter of fleet.meters) {
     if (!meter.enabled) continue;
     const connectionIds = connectionsOfMeter(fleet, meter.id).map(({ id }) => id);
     const polled = { id: meter.id, name: meter.name, groups: groups.get(meter.id) ?? [], connectionIds };
-    wanted.set(meter.id, { meter, polled });
+    const line = lines.get(meter.lineId) ?? fail('INTERNAL', `no line ${meter.lineId} in the fleet`);
+    wanted.set(meter.id, { meter, line, polled });
   }
   return wanted;
 }
@@ -170,7 +235,7 @@ function groupsByMeter(fleet: Fleet): Map<number, PolledGroup[]> {
   return byMeter;
 }
 
-function fingerprintOf({ meter: { lineId, settings, secrets }, polled }: WantedMeter): string {
+function fingerprintOf({ meter: { lineId, settings, secrets }, line, polled }: WantedMeter): string {
   const octets = Object.entries(secrets).map(([name, secret]) => [name, secret === null ? null : toHex(secret)]);
-  return JSON.stringify([lineId, settings, octets, polled]);
+  return JSON.stringify([lineId, line.settings, settings, octets, polled]);
 }

@@ -1,5 +1,6 @@
 /** What operators read in the journal: one line per event, the phrases that people grep for, fields for machines. */
 import { decimalText } from '../core/decimal.ts';
+import type { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/poller.ts';
 import type { ReadingValue } from '../reading/reading.ts';
 import type { EventBus } from '../runtime/events.ts';
@@ -10,14 +11,18 @@ import type { DaemonFigures } from './status-board.ts';
 export function logEvents(
   polling: EventBus<PollingEvents>,
   thingsboard: EventBus<ThingsBoardEvents>,
+  { events: devices }: DeviceManager,
   log: Logger,
 ): void {
   // A meter or point that goes on failing in the same way is said once.
   const failing = new Map<number, string>();
   const failingPoints = new Map<number, string>();
-  polling.on('committed', ({ meterId, meter, cycleId, readings, failures, pollMs, roundTrips }) => {
+  polling.on('committed', ({ meterId, meter, cycleId, readings, failures, skipped, pollMs, roundTrips }) => {
     if (failing.delete(meterId)) log.info({ meter }, 'meter answers again');
-    const points = failures.map(({ key, error }) => `${key}: ${error.code}`).join(', ');
+    const points = [...failures, ...skipped]
+      .map(({ key, error }) => `${key}: ${error.code}`)
+      .toSorted()
+      .join(', ');
     if (points !== (failingPoints.get(meterId) ?? '')) {
       if (points === '') log.info({ meter }, 'all points are read again');
       else log.warn({ meter, cycleId, points }, `points not read: ${points}`);
@@ -35,6 +40,21 @@ export function logEvents(
   });
   polling.on('unstored', ({ meter, cycleId, error }) =>
     log.error({ meter, cycleId, code: error.code }, `readings cannot be stored yet: ${error.message}`),
+  );
+  devices.on('connecting', ({ kind, name }) => log.debug({ [kind]: name }, `${kind} connecting`));
+  devices.on('connected', ({ kind, name, reconnected }) =>
+    log.debug({ [kind]: name, reconnected }, `${kind} ${reconnected ? 'connected again' : 'connected'}`),
+  );
+  devices.on('disconnected', ({ kind, name, error }) =>
+    log.debug({ [kind]: name, code: error?.code ?? null }, `${kind} disconnected`),
+  );
+  devices.on('suspended', ({ kind, name, by }) => log.warn({ [kind]: name, by }, `${kind} suspended by the ${by}`));
+  devices.on('resumed', ({ kind, name }) => log.info({ [kind]: name }, `${kind} resumed`));
+  devices.on('max-reconnect', ({ kind, name, failures, error }) =>
+    log.warn(
+      { [kind]: name, failures, code: error.code, hint: error.hint },
+      `${kind} failed ${failures} times in a row: from now on it is probed slowly`,
+    ),
   );
   thingsboard.on('published', ({ connectionId, rowId, cycleId, device, readings }) =>
     log.debug({ connectionId, meter: device, rowId, cycleId, readings }, 'row delivered'),

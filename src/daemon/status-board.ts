@@ -4,18 +4,31 @@
  */
 import { decimalText } from '../core/decimal.ts';
 import type { BridgeError, ErrorReport } from '../core/errors.ts';
-import type { CycleCommitted, CycleFailed, PointFailure, PollingEvents } from '../polling/poller.ts';
+import type { DeviceManager, DeviceStatistics, DeviceTotals } from '../line/device-manager.ts';
+import type { MeterRest } from '../line/meter-slot.ts';
+import type { ConnectionState } from '../line/states.ts';
+import type { PointFailure } from '../polling/point-ledger.ts';
+import type { CycleCommitted, CycleFailed, PollingEvents } from '../polling/poller.ts';
 import type { Reading, ReadingValue } from '../reading/reading.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
+import type { StoredStatus } from '../store/local/status.ts';
 import type { StatusEntry } from '../store/local/types.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { PollTimes } from './poll-times.ts';
 import { PublishRate } from './publish-rate.ts';
 
+/** How a meter is reached; what of it is kept over a restart, too. */
+export interface MeterConnection extends DeviceStatistics, MeterRest {
+  /** The generation of the meter that `recovery` speaks of: see `Meter.resumes`. */
+  readonly resumes: number;
+}
+
 /** JSON of subject `meter:ID`. */
 export interface MeterStatus {
-  state: 'disconnected' | 'connected' | 'error';
+  /** As its connection is, and `error` when the last cycle gave nothing. */
+  state: ConnectionState;
+  connection: MeterConnection | null;
   lastReadingAt: number | null;
   lastCycleMs: number | null;
   roundTrips: number | null;
@@ -23,7 +36,13 @@ export interface MeterStatus {
   failures: number;
   late: number;
   error: (ErrorReport & { readonly at: number }) | null;
-  pointErrors: readonly { readonly key: string; readonly code: string; readonly message: string }[];
+  pointErrors: readonly {
+    readonly key: string;
+    readonly code: string;
+    readonly message: string;
+    /** Wall clock before which the point is not asked again. */
+    readonly skippedUntil: number | null;
+  }[];
   values: Record<string, { readonly value: string; readonly unit: string | null; readonly ts: number }>;
 }
 
@@ -53,6 +72,8 @@ export interface DaemonStatus {
   readonly p99PollMs: number | null;
   /** After each meter's first cycle, in which it is got to know; null before. */
   readonly roundTripsPerPoll: number | null;
+  /** Totals over all meters and lines. */
+  readonly devices: { readonly meters: DeviceTotals; readonly lines: DeviceTotals };
 }
 
 export class StatusBoard {
@@ -68,9 +89,29 @@ export class StatusBoard {
   private errors = 0;
   private lastError: ErrorReport | null = null;
 
-  constructor(clock: Clock, polling: EventBus<PollingEvents>, thingsboard: EventBus<ThingsBoardEvents>) {
+  /** `earlier`: what an earlier process knew of the meters; their values go on, their counts begin anew. */
+  constructor(
+    clock: Clock,
+    polling: EventBus<PollingEvents>,
+    thingsboard: EventBus<ThingsBoardEvents>,
+    devices: DeviceManager,
+    earlier: ReadonlyMap<number, MeterStatus>,
+  ) {
     this.clock = clock;
     this.startedAt = clock.now();
+    for (const [id, { lastReadingAt, values }] of earlier) this.meters.set(id, { ...FRESH, lastReadingAt, values });
+    for (const name of [
+      'registered',
+      'connecting',
+      'connected',
+      'disconnected',
+      'error',
+      'suspended',
+      'resumed',
+    ] as const)
+      devices.events.on(name, ({ kind, id }) => {
+        if (kind === 'meter') this.changed.add(id);
+      });
     polling.on('committed', (cycle) => this.onCommitted(cycle));
     polling.on('failed', (cycle) => this.onFailed(cycle));
     polling.on('unstored', ({ meterId, error }) => {
@@ -94,7 +135,7 @@ export class StatusBoard {
     return { cycles, readings: this.readings, publishRate: rate };
   }
 
-  daemon(messages: number): DaemonStatus {
+  daemon(messages: number): Omit<DaemonStatus, 'devices'> {
     const { avgMs, p50Ms, p95Ms, p99Ms } = this.pollTimes.summary();
     return {
       pid: process.pid,
@@ -113,12 +154,14 @@ export class StatusBoard {
     };
   }
 
-  /** The meters that changed since the last call. */
-  takeChangedMeters(): StatusEntry[] {
-    const entries = [...this.changed].map((id) => ({
-      subject: `meter:${id}`,
-      json: JSON.stringify(this.meters.get(id)),
-    }));
+  /** The meters that changed since the last call; `connectionOf` tells how each of them is reached. */
+  takeChangedMeters(connectionOf: (meterId: number) => MeterConnection | null): StatusEntry[] {
+    const entries = [...this.changed].map((id) => {
+      const meter = this.meter(id);
+      meter.connection = connectionOf(id);
+      meter.state = stateOf(meter);
+      return { subject: `meter:${id}`, json: JSON.stringify(meter) };
+    });
     this.changed.clear();
     return entries;
   }
@@ -129,6 +172,7 @@ export class StatusBoard {
     connectionIds,
     readings,
     failures,
+    skipped,
     pollMs,
     roundTrips,
     createdAt,
@@ -143,22 +187,21 @@ export class StatusBoard {
     }
     meter.cycles += 1;
     Object.assign(meter, {
-      state: 'connected',
       lastReadingAt: createdAt,
       lastCycleMs: Math.round(pollMs),
       roundTrips,
       error: null,
     });
-    meter.pointErrors = pointErrors(failures);
+    meter.pointErrors = pointErrors([...failures, ...skipped]);
     for (const reading of readings) meter.values[reading.key] = valueOfReading(reading);
     for (const { error } of failures) this.count(error);
   }
 
-  private onFailed({ meterId, error, failures }: CycleFailed): void {
+  private onFailed({ meterId, error, failures, skipped }: CycleFailed): void {
     this.count(error);
     const meter = this.meter(meterId);
     meter.failures += 1;
-    Object.assign(meter, { state: 'error', error: this.stamped(error), pointErrors: pointErrors(failures) });
+    Object.assign(meter, { error: this.stamped(error), pointErrors: pointErrors([...failures, ...skipped]) });
   }
 
   private count(error: BridgeError): void {
@@ -174,25 +217,44 @@ export class StatusBoard {
     this.changed.add(id);
     const known = this.meters.get(id);
     if (known !== undefined) return known;
-    const fresh: MeterStatus = {
-      state: 'disconnected',
-      lastReadingAt: null,
-      lastCycleMs: null,
-      roundTrips: null,
-      cycles: 0,
-      failures: 0,
-      late: 0,
-      error: null,
-      pointErrors: [],
-      values: {},
-    };
+    const fresh: MeterStatus = { ...FRESH, values: {} };
     this.meters.set(id, fresh);
     return fresh;
   }
 }
 
+const FRESH: MeterStatus = {
+  state: 'disconnected',
+  connection: null,
+  lastReadingAt: null,
+  lastCycleMs: null,
+  roundTrips: null,
+  cycles: 0,
+  failures: 0,
+  late: 0,
+  error: null,
+  pointErrors: [],
+  values: {},
+};
+
+/** A meter that answers and gives nothing of what it is asked for is in trouble all the same. */
+function stateOf({ connection, error }: MeterStatus): ConnectionState {
+  const state = connection?.state ?? 'disconnected';
+  return error !== null && (state === 'connected' || connection === null) ? 'error' : state;
+}
+
+/** What an earlier process kept of its meters, by id. */
+export function earlierMeters(stored: ReadonlyMap<string, StoredStatus>): Map<number, MeterStatus> {
+  const earlier = new Map<number, MeterStatus>();
+  for (const [subject, { json }] of stored) {
+    const id = /^meter:(\d+)$/.exec(subject)?.[1];
+    if (id !== undefined) earlier.set(Number(id), { ...FRESH, ...(JSON.parse(json) as Partial<MeterStatus>) });
+  }
+  return earlier;
+}
+
 function pointErrors(failures: readonly PointFailure[]): MeterStatus['pointErrors'] {
-  return failures.map(({ key, error }) => ({ key, code: error.code, message: error.message }));
+  return failures.map(({ key, error: { code, message }, skippedUntil }) => ({ key, code, message, skippedUntil }));
 }
 
 function valueOfReading({ value, unit, ts }: Reading): MeterStatus['values'][string] {

@@ -7,6 +7,10 @@ import type { SecurityPolicy, SuiteId } from './security/suite.ts';
 export const AUTHENTICATION_LEVELS = ['none', 'low', 'high', 'md5', 'sha1', 'gmac', 'sha256', 'ecdsa'] as const;
 export type AuthenticationLevel = (typeof AUTHENTICATION_LEVELS)[number];
 
+/** keep: the association stands between reads; release: it is released after each; auto: as the interval wants it. */
+export const SESSION_POLICIES = ['keep', 'release', 'auto'] as const;
+export type SessionPolicy = (typeof SESSION_POLICIES)[number];
+
 export interface MeterSettings {
   /** Client SAP: 16 is the public client. */
   readonly client: number;
@@ -39,6 +43,7 @@ export interface MeterSettings {
   readonly timeZone: string | null;
   /** Deviations of this meter; see `quirks.ts`. */
   readonly quirks: Partial<Quirks>;
+  readonly session: SessionPolicy;
 }
 
 export const DEFAULT_METER_SETTINGS: MeterSettings = {
@@ -59,6 +64,7 @@ export const DEFAULT_METER_SETTINGS: MeterSettings = {
   infoLength: 128,
   timeZone: null,
   quirks: {},
+  session: 'auto',
 };
 
 /** What must not be seen: kept sealed in the database, never logged. */

@@ -36,6 +36,10 @@ export class JobQueue<J extends Queued> {
     return top.job;
   }
 
+  some(test: (job: J) => boolean): boolean {
+    return this.heap.some(({ job }) => test(job));
+  }
+
   /** Takes out every job. */
   clear(): J[] {
     return this.heap.splice(0).map(({ job }) => job);

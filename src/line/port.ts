@@ -6,6 +6,8 @@ import type { SignOnStyle, Transport, TransportEvents } from '../transport/trans
 export class LinePort implements Wire {
   private readonly transport: Transport;
   private readonly onClosed: (reason: BridgeError) => void;
+  /** Of all openings. */
+  octetsReceived = 0;
   private receiver: WireReceiver | null = null;
   private state: 'closed' | 'open' = 'closed';
 
@@ -27,7 +29,10 @@ export class LinePort implements Wire {
   async ensureOpen(style: SignOnStyle): Promise<void> {
     if (this.state === 'open') return;
     const events: TransportEvents = {
-      data: (bytes) => this.receiver?.data(bytes),
+      data: (bytes) => {
+        this.octetsReceived += bytes.length;
+        this.receiver?.data(bytes);
+      },
       closed: (reason) => this.broken(reason),
     };
     await this.transport.open(events, style);

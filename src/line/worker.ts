@@ -4,100 +4,62 @@
  *
  * Who holds the line: over HDLC one association stands at a time (a multi-drop RS-485 line has one master and small
  * meters), over a wrapper socket every logical device keeps its own.
+ *
+ * Whose failure it is: a line that cannot be opened rests by itself, and its jobs fail at once with the line's error; it
+ * is not opened once more for each meter. Only what a meter did or did not do counts against the meter.
  */
 import { asBridgeError, BridgeError } from '../core/errors.ts';
-import type { MeterSecrets, MeterSettings } from '../dlms/settings.ts';
-import { MeterSession, type SecurityPorts } from '../meter/session.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { delays, type RetryPolicy } from '../runtime/retry.ts';
-import type { Framing } from '../transport/link-address.ts';
-import type { Transport } from '../transport/transport.ts';
+import { MeterSession } from '../meter/session.ts';
+import type { Timer } from '../runtime/clock.ts';
+import { DeviceManager } from './device-manager.ts';
 import { JobQueue, type Queued } from './job-queue.ts';
-import { LinePort } from './port.ts';
-
-export interface MeterOnLine {
-  readonly id: number;
-  readonly name: string;
-  readonly settings: MeterSettings;
-  readonly secrets: MeterSecrets;
-  readonly security: SecurityPorts;
-}
-
-export interface MeterJob<T> extends Queued {
-  readonly meterId: number;
-  /** Runs with a standing association. */
-  run(session: MeterSession): Promise<T>;
-}
-
-export interface LineWorkerOptions {
-  readonly transport: Transport;
-  readonly framing: Framing;
-  /** Opening the line signs on to the meter (mode E): each association wants the line opened anew. */
-  readonly signsOn: boolean;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
-
-export interface LineSnapshot {
-  readonly line: string;
-  readonly status: 'idle' | 'busy' | 'down';
-  readonly queued: number;
-  readonly completed: number;
-  readonly failed: number;
-  readonly avgMs: number;
-  /** Wall clock of the last answer on this line, null if there was none. */
-  readonly lastSeen: number | null;
-}
+import { LineAccess } from './line-access.ts';
+import { type MeterOnLine, type MeterRest, MeterSlot } from './meter-slot.ts';
+import { METER_RECOVERY, Recovery, type SavedRecovery } from './recovery.ts';
+import type { LineSnapshot, LineWorkerOptions, MeterJob } from './worker-types.ts';
 
 interface QueuedJob extends Queued {
   readonly meterId: number;
-  run(session: MeterSession): Promise<unknown>;
+  perform(slot: MeterSlot): Promise<unknown>;
   resolve(value: unknown): void;
   reject(error: BridgeError): void;
 }
 
-interface MeterSlot {
-  readonly meter: MeterOnLine;
-  readonly session: MeterSession;
-  /** Delays still to come in this run of failures. */
-  backOff: Iterator<number, undefined> | null;
-  /** Monotonic time before which polls leave the meter alone. */
-  restsUntil: number;
-}
-
-/** How long a meter that does not answer is left alone between polls. */
-const METER_BACK_OFF: RetryPolicy = {
-  shape: 'exponential',
-  base: 1000,
-  max: 60_000,
-  attempts: Number.POSITIVE_INFINITY,
-  jitter: 'full',
-};
-
 /** What stands after this is not released any more: closing the port ends it. */
 const STOP_WITHIN_MS = 5000;
+/** So many jobs in a row without one octet from anybody: the connection is taken for dead. */
+const SILENT_JOBS = 2;
 
 export class LineWorker {
   private readonly options: LineWorkerOptions;
-  private readonly port: LinePort;
+  private readonly access: LineAccess;
+  private readonly devices: DeviceManager;
   private readonly queue = new JobQueue<QueuedJob>();
   private readonly slots = new Map<number, MeterSlot>();
   private running: Promise<void> | null = null;
+  private idleTimer: Timer | null = null;
   private stopped = false;
   private completed = 0;
   private failed = 0;
   private busyMs = 0;
-  private lastSeen: number | null = null;
-  private lastOpenFailed = false;
+  private silentJobs = 0;
 
   constructor(options: LineWorkerOptions) {
+    const { id = 0, transport, name = transport.description, clock, log, admit } = options;
     this.options = options;
-    this.port = new LinePort(options.transport, (reason) => this.onPortClosed(reason));
+    this.devices =
+      options.devices ?? new DeviceManager(clock, ({ message }) => log.error({ err: message }, 'listener failed'));
+    this.access = new LineAccess({
+      transport,
+      monitor: this.devices.register({ kind: 'line', id, name }),
+      clock,
+      ...(admit === undefined ? {} : { admit }),
+      onLost: (reason) => this.onLost(reason),
+    });
   }
 
-  /** Adds or replaces a meter; a changed one starts with a new session. */
-  setMeter(meter: MeterOnLine): void {
+  /** Adds or replaces a meter; a changed one starts with a new session. `saved`: its run of failures so far. */
+  setMeter(meter: MeterOnLine, saved: SavedRecovery | null = null): void {
     const { clock, log, framing } = this.options;
     this.slots.get(meter.id)?.session.forget();
     const session = new MeterSession({
@@ -105,60 +67,94 @@ export class LineWorker {
       secrets: meter.secrets,
       security: meter.security,
       framing,
-      wire: this.port,
+      wire: this.access.port,
       clock,
       log: log.child({ meter: meter.name }),
     });
-    this.slots.set(meter.id, { meter, session, backOff: null, restsUntil: Number.NEGATIVE_INFINITY });
+    const monitor = this.devices.register({ kind: 'meter', id: meter.id, name: meter.name });
+    const slot = new MeterSlot(meter, session, new Recovery(METER_RECOVERY, clock), monitor);
+    if (saved !== null) slot.restore(saved);
+    this.slots.set(meter.id, slot);
   }
 
   /** Takes a meter off the line; its queued jobs fail with NOT_FOUND, a running one ends first. */
   async removeMeter(meterId: number): Promise<void> {
+    await this.releaseMeter(meterId);
     const slot = this.slots.get(meterId);
-    if (slot === undefined) return;
-    if (slot.session.isAssociated) {
-      await this.submit({ meterId, priority: 'command', due: 0, run: (session) => session.release() }).catch((error) =>
-        this.options.log.debug({ code: asBridgeError(error).code }, 'release before removal failed'),
-      );
-    }
     this.slots.delete(meterId);
+    slot?.monitor.ended();
   }
 
-  /** Whether a poll of this meter would be wasted now: it failed lately and is left alone for a while. */
-  isResting(meterId: number): boolean {
+  /** Suspends a meter in the name of an operator, or ends that: nobody talks to it meanwhile. */
+  holdMeter(meterId: number, held: boolean): void {
     const slot = this.slots.get(meterId);
-    return slot !== undefined && slot.restsUntil > this.options.clock.monotonic();
+    if (slot === undefined || slot.isHeld === held) return;
+    slot.hold(held);
+    if (held && slot.session.isAssociated) void this.releaseMeter(meterId);
   }
 
-  /** Queues a job; resolves with what `run` gives, rejects with a BridgeError. */
+  /** Ends the rest of a meter that failed: an operator wants it tried now. */
+  retryMeter(meterId: number): void {
+    this.slots.get(meterId)?.retry();
+  }
+
+  /** Milliseconds for which a poll of this meter would be wasted: it, or the line, failed lately or is suspended. */
+  restMs(meterId: number): number {
+    return Math.max(this.access.restMs, this.slots.get(meterId)?.restMs ?? 0);
+  }
+
+  /** How a meter stands with its line; undefined for one that is not here. */
+  meterRest(meterId: number): MeterRest | undefined {
+    const slot = this.slots.get(meterId);
+    if (slot === undefined) return undefined;
+    return { recovery: slot.recovery.saved(), nextAttemptAt: this.wallAfter(this.restMs(meterId)) };
+  }
+
+  /**
+   * Queues a job; resolves with what `run` gives, rejects with a BridgeError. A command tries a line or meter that rests
+   * at once; METER_SUSPENDED refuses everything.
+   */
   submit<T>(job: MeterJob<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (this.stopped) {
-        reject(new BridgeError('STOPPING', 'the line is stopping'));
-        return;
-      }
-      const { meterId, priority, due } = job;
-      this.queue.push({
-        meterId,
-        priority,
-        due,
-        run: (session) => job.run(session),
-        resolve: resolve as (value: unknown) => void,
-        reject,
-      });
-      this.running ??= this.work();
-    });
+    return this.enqueue(job, (slot) => this.runJob(slot, job)) as Promise<T>;
   }
 
   /** Lets the running job end, refuses the queued ones, releases associations and closes the port; within `withinMs`. */
   async stop(withinMs = STOP_WITHIN_MS): Promise<void> {
     this.stopped = true;
+    this.idleTimer?.cancel();
+    this.access.end();
     for (const job of this.queue.clear()) job.reject(new BridgeError('STOPPING', 'the line is stopping'));
     const ended = this.endAll();
-    const hurry = this.options.clock.setTimer(withinMs, () => void this.port.close());
+    const hurry = this.options.clock.setTimer(withinMs, () => void this.access.close());
     await ended;
     hurry.cancel();
-    await this.port.close();
+    await this.access.close();
+  }
+
+  snapshot(): LineSnapshot {
+    const jobs = this.completed + this.failed;
+    return {
+      ...this.access.monitor.statistics(),
+      line: this.access.port.description,
+      status: this.running !== null ? 'busy' : this.access.isDown ? 'down' : 'idle',
+      queued: this.queue.length,
+      completed: this.completed,
+      failed: this.failed,
+      avgMs: jobs === 0 ? 0 : Math.round(this.busyMs / jobs),
+      nextAttemptAt: this.wallAfter(this.access.restMs),
+    };
+  }
+
+  private enqueue(job: Queued & { readonly meterId: number }, perform: QueuedJob['perform']): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.stopped) {
+        reject(new BridgeError('STOPPING', 'the line is stopping'));
+        return;
+      }
+      const { meterId, priority, due } = job;
+      this.queue.push({ meterId, priority, due, perform, resolve, reject });
+      this.running ??= this.work();
+    });
   }
 
   private async endAll(): Promise<void> {
@@ -166,75 +162,67 @@ export class LineWorker {
     for (const { session } of this.slots.values()) await session.release();
   }
 
-  snapshot(): LineSnapshot {
-    const jobs = this.completed + this.failed;
-    return {
-      line: this.port.description,
-      status: this.running !== null ? 'busy' : this.lastOpenFailed ? 'down' : 'idle',
-      queued: this.queue.length,
-      completed: this.completed,
-      failed: this.failed,
-      avgMs: jobs === 0 ? 0 : Math.round(this.busyMs / jobs),
-      lastSeen: this.lastSeen,
-    };
-  }
-
   private async work(): Promise<void> {
+    const { clock } = this.options;
+    this.idleTimer?.cancel();
     for (let job = this.queue.pop(); job !== undefined; job = this.queue.pop()) {
-      const began = this.options.clock.monotonic();
+      const began = clock.monotonic();
       try {
-        const value = await this.runJob(job);
+        const slot = this.slots.get(job.meterId);
+        if (slot === undefined) throw new BridgeError('NOT_FOUND', 'the meter is no longer on this line');
+        const value = await job.perform(slot);
         this.completed += 1;
-        this.lastSeen = this.options.clock.now();
         job.resolve(value);
       } catch (error) {
         this.failed += 1;
         job.reject(asBridgeError(error));
       }
-      this.busyMs += this.options.clock.monotonic() - began;
+      this.busyMs += clock.monotonic() - began;
+      await this.releaseIfUnwanted(job.meterId);
     }
     this.running = null;
+    this.waitIdle();
   }
 
-  private async runJob(job: QueuedJob): Promise<unknown> {
-    const slot = this.slots.get(job.meterId);
-    if (slot === undefined) throw new BridgeError('NOT_FOUND', 'the meter is no longer on this line');
+  private async runJob<T>(slot: MeterSlot, job: MeterJob<T>): Promise<T> {
+    if (slot.isHeld) throw new BridgeError('METER_SUSPENDED', `${slot.meter.name} is suspended by an operator`);
     const stood = slot.session.isAssociated;
     try {
-      return await this.attempt(slot, job);
+      return await this.attempt(slot, job, stood);
     } catch (thrown) {
       const error = asBridgeError(thrown);
-      // A standing association may have died unnoticed since the last job (inactivity time-out, rebooted modem).
-      if (stood && !this.stopped && !slot.session.isAssociated && STALE_CODES.includes(error.code)) {
-        this.options.log.debug({ meter: slot.meter.name, code: error.code }, 'association was stale, made anew');
-        return await this.attempt(slot, job);
-      }
-      throw error;
+      if (!stood || slot.session.isAssociated || this.stopped || !STALE_CODES.includes(error.code)) throw error;
+      this.options.log.debug({ meter: slot.meter.name, code: error.code }, 'association was stale, made anew');
+      return await this.attempt(slot, job, false);
     }
   }
 
-  private async attempt(slot: MeterSlot, job: QueuedJob): Promise<unknown> {
+  /** `mayBeStale`: the association may have died since the last job (inactivity time-out, rebooted modem); no failure. */
+  private async attempt<T>(slot: MeterSlot, job: MeterJob<T>, mayBeStale: boolean): Promise<T> {
+    slot.monitor.attempt();
     try {
       await this.takeLine(slot);
-      await this.openPort(slot);
+      await this.access.ensureOpen(slot.signOnStyle, job.priority === 'command');
+    } catch (thrown) {
+      const error = asBridgeError(thrown);
+      slot.session.forget();
+      // The sign-on of mode E is the meter's affair.
+      slot.failed(error, error.layer !== 'transport' && this.isMeters(error));
+      throw error;
+    }
+    const heardBefore = this.access.port.octetsReceived;
+    try {
       await slot.session.ensureAssociated();
       const value = await job.run(slot.session);
-      slot.backOff = null;
-      slot.restsUntil = Number.NEGATIVE_INFINITY;
+      this.silentJobs = 0;
+      slot.answered();
       return value;
     } catch (thrown) {
       const error = asBridgeError(thrown);
-      if (!slot.session.isAssociated) await this.onMeterFailed(slot, error);
-      throw error;
-    }
-  }
-
-  private async openPort({ session: { quirks } }: MeterSlot): Promise<void> {
-    try {
-      await this.port.ensureOpen({ switchWaitMs: quirks.baudSwitchWait, switchBaud: !quirks.noBaudSwitch });
-      this.lastOpenFailed = false;
-    } catch (error) {
-      this.lastOpenFailed = true;
+      this.silentJobs = this.access.port.octetsReceived > heardBefore ? 0 : this.silentJobs + 1;
+      if (slot.session.isAssociated) slot.answered();
+      else if (!(mayBeStale && STALE_CODES.includes(error.code))) slot.failed(error, this.isMeters(error));
+      if (!slot.session.isAssociated) await this.clearLine(slot, error);
       throw error;
     }
   }
@@ -245,24 +233,82 @@ export class LineWorker {
     for (const other of this.slots.values()) {
       if (other === slot || !other.session.isAssociated) continue;
       await other.session.release();
-      if (this.options.signsOn) await this.port.close();
+      if (this.options.signsOn) await this.closePort();
     }
   }
 
-  private async onMeterFailed(slot: MeterSlot, error: BridgeError): Promise<void> {
+  /** After a job that lost its association: nothing of it may reach the next one. */
+  private async clearLine(slot: MeterSlot, error: BridgeError): Promise<void> {
     slot.session.forget();
-    slot.backOff ??= delays(METER_BACK_OFF);
-    const rest = slot.backOff.next().value ?? METER_BACK_OFF.max;
-    slot.restsUntil = this.options.clock.monotonic() + rest;
+    if (!this.access.port.isOpen) return;
+    const { framing, signsOn, network = false } = this.options;
     // A late answer must not be taken for the answer to the next request. Meters that share a socket are told apart by
     // their wPorts; a meter alone on its socket gets a new one, which is sure.
-    const lateAnswers = this.options.framing === 'wrapper' && this.slots.size === 1 && error.layer !== 'acse';
-    if (this.port.isOpen && (lateAnswers || this.options.signsOn)) await this.port.close();
+    const lateAnswers = framing === 'wrapper' && this.slots.size === 1 && error.layer !== 'acse';
+    // Behind a modem that rebooted everything is silent, and no system tells for minutes that the connection is dead.
+    const dead = network && this.silentJobs >= SILENT_JOBS;
+    if (lateAnswers || signsOn || dead) await this.closePort();
   }
 
-  private onPortClosed(reason: BridgeError): void {
-    this.options.log.debug({ code: reason.code }, 'line closed');
+  /** What our own store or program did, or our stopping, is not the meter's doing. */
+  private isMeters({ fault, layer }: BridgeError): boolean {
+    return !this.stopped && fault !== 'internal' && layer !== 'store';
+  }
+
+  private async releaseMeter(meterId: number): Promise<void> {
+    if (this.slots.get(meterId)?.session.isAssociated !== true) return;
+    const job = { meterId, priority: 'command', due: 0 } as const;
+    await this.enqueue(job, ({ session }) => session.release()).catch((error) =>
+      this.options.log.debug({ code: asBridgeError(error).code }, 'meter not released'),
+    );
+  }
+
+  /** After a job of a meter whose session is not kept, unless it is needed again at once. */
+  private async releaseIfUnwanted(meterId: number): Promise<void> {
+    const slot = this.slots.get(meterId);
+    if (slot === undefined || slot.meter.keepSession !== false || this.stopped) return;
+    if (this.queue.some((job) => job.meterId === meterId)) return;
+    await slot.session.release();
+    const stands = [...this.slots.values()].some(({ session }) => session.isAssociated);
+    if ((this.options.network === true || this.options.signsOn) && this.queue.length === 0 && !stands)
+      await this.closePort();
+  }
+
+  private waitIdle(): void {
+    const { idleCloseMs = null, clock } = this.options;
+    if (idleCloseMs === null || this.stopped || !this.access.port.isOpen) return;
+    this.idleTimer = clock.setTimer(idleCloseMs, () => {
+      if (this.running !== null) return;
+      this.running = this.closeIdle();
+    });
+  }
+
+  private async closeIdle(): Promise<void> {
+    for (const { session } of this.slots.values()) await session.release();
+    await this.closePort();
+    this.running = null;
+    if (this.queue.length > 0) this.running = this.work();
+  }
+
+  /** On purpose: what stood over it is gone, and nothing is wrong. */
+  private async closePort(): Promise<void> {
+    this.silentJobs = 0;
     for (const { session } of this.slots.values()) session.forget();
+    await this.access.close();
+  }
+
+  private onLost(reason: BridgeError): void {
+    this.options.log.debug({ code: reason.code }, 'line closed');
+    this.silentJobs = 0;
+    for (const { session, monitor } of this.slots.values()) {
+      session.forget();
+      monitor.lost(reason);
+    }
+  }
+
+  private wallAfter(restMs: number): number | null {
+    if (restMs === 0 || restMs === Number.POSITIVE_INFINITY) return null;
+    return Math.round(this.options.clock.now() + restMs);
   }
 }
 

@@ -11,12 +11,13 @@ import { type PointReference, type PointsRead, readPoints } from '../meter/point
 import type { PointOptions } from '../reading/point-options.ts';
 import type { Reading } from '../reading/reading.ts';
 import { readingOf } from '../reading/reading-of.ts';
-import { type Clock, sleep, type Timer } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { delays, type RetryPolicy } from '../runtime/retry.ts';
+import { type RetryPolicy, retrying } from '../runtime/retry.ts';
 import type { CycleCommit, Writer } from '../store/local/types.ts';
 import { ChangeFilter } from './on-change.ts';
+import { type PointFailure, PointLedger } from './point-ledger.ts';
 import { groupsDueAt, nextDueOfAny, phaseOf } from './schedule.ts';
 
 export interface PolledPoint extends PointReference {
@@ -39,11 +40,6 @@ export interface PolledMeter {
   readonly connectionIds: readonly number[];
 }
 
-export interface PointFailure {
-  readonly key: string;
-  readonly error: BridgeError;
-}
-
 /** A cycle that read at least one value; `readings` is empty when none of them is to be published (on-change). */
 export interface CycleCommitted {
   readonly meterId: number;
@@ -54,6 +50,8 @@ export interface CycleCommitted {
   readonly connectionIds: readonly number[];
   readonly readings: readonly Reading[];
   readonly failures: readonly PointFailure[];
+  /** Points that the meter refused before and that were not asked for. */
+  readonly skipped: readonly PointFailure[];
   readonly createdAt: number;
   /** From taking the line to the last received octet, milliseconds. */
   readonly pollMs: number;
@@ -66,6 +64,7 @@ export interface CycleFailed {
   readonly cycleId: string;
   readonly error: BridgeError;
   readonly failures: readonly PointFailure[];
+  readonly skipped: readonly PointFailure[];
 }
 
 export interface PollingEvents {
@@ -78,7 +77,7 @@ export interface PollingEvents {
 }
 
 export interface PollerDependencies {
-  readonly line: Pick<LineWorker, 'submit' | 'isResting'>;
+  readonly line: Pick<LineWorker, 'submit' | 'restMs'>;
   readonly knowledge: Knowledge;
   readonly writer: Writer;
   readonly clock: Clock;
@@ -115,13 +114,20 @@ export class MeterPoller {
   private readonly due = new Set<PolledGroup>();
   /** Monotonic time at which each group was last due. */
   private readonly lastDue = new Map<PolledGroup, number>();
+  private readonly ledger: PointLedger;
+  /** The object list that the ledger's marks speak of. */
+  private classes: Knowledge['classes'];
   private timer: Timer | null = null;
+  /** Runs out when the meter may be tried again. */
+  private restTimer: Timer | null = null;
   private cycle: Promise<void> | null = null;
 
   constructor(meter: PolledMeter, deps: PollerDependencies) {
     this.meter = meter;
     this.deps = deps;
     this.changes = new ChangeFilter(meter.groups.flatMap(({ points }) => points));
+    this.ledger = new PointLedger(deps.clock);
+    this.classes = deps.knowledge.classes;
     this.phase = phaseOf(meter.id, Math.min(...meter.groups.map(({ intervalMs }) => intervalMs)));
   }
 
@@ -133,6 +139,7 @@ export class MeterPoller {
   async stop(): Promise<void> {
     this.timer?.cancel();
     this.timer = null;
+    this.restTimer?.cancel();
     this.stopping.abort();
     await this.cycle;
   }
@@ -145,7 +152,7 @@ export class MeterPoller {
 
   private onDue(at: number): void {
     if (this.stopping.signal.aborted) return;
-    const { clock, line, events } = this.deps;
+    const { clock, events } = this.deps;
     const now = clock.monotonic();
     let cameDue = false;
     for (const group of groupsDueAt(this.meter.groups, this.phase, at)) {
@@ -158,22 +165,41 @@ export class MeterPoller {
     }
     if (this.cycle !== null) {
       if (cameDue) events.emit('late', { meterId: this.meter.id });
-    } else if (this.due.size > 0 && !line.isResting(this.meter.id)) this.beginCycle(at);
+    } else this.readDue(at);
     this.arm();
+  }
+
+  /** Reads what is due, as soon as the meter and its line may be tried. */
+  private readDue(due: number): void {
+    this.restTimer?.cancel();
+    if (this.stopping.signal.aborted || this.cycle !== null || this.due.size === 0) return;
+    if (this.deps.line.restMs(this.meter.id) > 0) this.waitForRest();
+    else this.beginCycle(due);
+  }
+
+  /** Does nothing while nobody rests, or when only an operator can end it: the next due looks again. */
+  private waitForRest(): void {
+    const { clock, line } = this.deps;
+    const rest = line.restMs(this.meter.id);
+    if (rest === 0 || rest === Number.POSITIVE_INFINITY || this.stopping.signal.aborted) return;
+    this.restTimer?.cancel();
+    this.restTimer = clock.setTimer(rest, () => this.readDue(clock.now()));
   }
 
   private beginCycle(due: number): void {
     const groups = [...this.due];
     this.due.clear();
-    this.cycle = this.runCycle(groups, due).finally(() => {
+    if (this.deps.knowledge.classes !== this.classes) this.ledger.clear();
+    const points = groups.flatMap((group) => group.points.map(asked)).filter(({ key }) => !this.ledger.skips(key));
+    if (points.length === 0) return;
+    this.cycle = this.runCycle(groups, points, due).finally(() => {
       this.cycle = null;
     });
   }
 
-  private async runCycle(groups: readonly PolledGroup[], due: number): Promise<void> {
+  private async runCycle(groups: readonly PolledGroup[], points: readonly PolledPoint[], due: number): Promise<void> {
     const { line, knowledge, clock, events, log } = this.deps;
     const cycleId = randomUUID();
-    const points = groups.flatMap((group) => group.points.map(asked));
     let polled: PolledCycle;
     try {
       polled = await line.submit({
@@ -197,14 +223,24 @@ export class MeterPoller {
       });
     } catch (thrown) {
       for (const group of groups) this.due.add(group);
+      this.waitForRest();
       const error = asBridgeError(thrown);
       if (error.code !== 'STOPPING')
-        events.emit('failed', { meterId: this.meter.id, meter: this.meter.name, cycleId, error, failures: [] });
+        events.emit('failed', {
+          meterId: this.meter.id,
+          meter: this.meter.name,
+          cycleId,
+          error,
+          failures: [],
+          skipped: [],
+        });
       return;
     }
-    const { readings, failures } = readingsOf(points, polled);
+    const skipped = this.ledger.skipped();
+    const { readings, failures } = readingsOf(points, polled, this.ledger);
+    this.classes = knowledge.classes;
     for (const { key, error } of failures) log.debug({ cycleId, key, code: error.code }, 'point not read');
-    await this.commit({ cycleId, polled, readings, failures });
+    await this.commit({ cycleId, polled, readings, failures, skipped });
   }
 
   private async commit(cycle: {
@@ -212,9 +248,10 @@ export class MeterPoller {
     readonly polled: PolledCycle;
     readonly readings: readonly Reading[];
     readonly failures: readonly PointFailure[];
+    readonly skipped: readonly PointFailure[];
   }): Promise<void> {
     const { events } = this.deps;
-    const { cycleId, polled, failures } = cycle;
+    const { cycleId, polled, failures, skipped } = cycle;
     const { id: meterId, name: meter } = this.meter;
     const readings = this.changes.worth(cycle.readings, polled.answeredAtMonotonic);
     const connectionIds = readings.length === 0 ? [] : this.meter.connectionIds;
@@ -240,38 +277,34 @@ export class MeterPoller {
           connectionIds,
           readings,
           failures,
+          skipped,
           createdAt,
           pollMs,
           roundTrips,
         });
       } else if (first !== undefined) {
-        events.emit('failed', { meterId, meter, cycleId, error: first.error, failures });
+        events.emit('failed', { meterId, meter, cycleId, error: first.error, failures, skipped });
       }
     } catch (thrown) {
-      events.emit('failed', { meterId, meter, cycleId, error: asBridgeError(thrown), failures });
+      events.emit('failed', { meterId, meter, cycleId, error: asBridgeError(thrown), failures, skipped });
     }
   }
 
   /** Tries again for as long as the trouble may pass; gives up only when the daemon stops. */
-  private async commitUntilDone(commit: CycleCommit): Promise<void> {
+  private commitUntilDone(commit: CycleCommit): Promise<unknown> {
     const { writer, clock, events } = this.deps;
-    for (const delay of delays(COMMIT_RETRY)) {
-      try {
-        await writer.commitCycle(commit);
-        return;
-      } catch (thrown) {
-        const error = asBridgeError(thrown);
-        if (!error.retryable || this.stopping.signal.aborted) throw error;
-        events.emit('unstored', { meterId: this.meter.id, meter: this.meter.name, cycleId: commit.cycleId, error });
-        await sleep(clock, delay, this.stopping.signal).catch(() => undefined);
-      }
-    }
+    const { id: meterId, name: meter } = this.meter;
+    const onFailure = (error: BridgeError): void =>
+      events.emit('unstored', { meterId, meter, cycleId: commit.cycleId, error });
+    const { signal } = this.stopping;
+    return retrying(() => writer.commitCycle(commit), { policy: COMMIT_RETRY, clock, signal, onFailure });
   }
 }
 
 function readingsOf(
   points: readonly PolledPoint[],
   { results, answeredAt }: PolledCycle,
+  ledger: PointLedger,
 ): { readings: Reading[]; failures: PointFailure[] } {
   const readings: Reading[] = [];
   const failures: PointFailure[] = [];
@@ -280,7 +313,8 @@ function readingsOf(
     { classId, data, scalerUnit, capturedAt, invertedDeviation = false, error },
   ] of results.entries()) {
     const { key, obis, attribute, options } = points[index]!;
-    if (error !== null) failures.push({ key, error });
+    const failure = ledger.note(key, error);
+    if (failure !== null) failures.push(failure);
     else if (data !== null) {
       const dateTime = isDateTimeAttribute(classId, attribute);
       const measured = { key, obis, data, scalerUnit, ts: capturedAt ?? answeredAt, dateTime, invertedDeviation };
@@ -288,7 +322,7 @@ function readingsOf(
         const reading = readingOf(options === undefined ? measured : { ...measured, options });
         if (reading !== null) readings.push(reading);
       } catch (thrown) {
-        failures.push({ key, error: asBridgeError(thrown) });
+        failures.push({ key, error: asBridgeError(thrown), skippedUntil: null });
       }
     }
   }

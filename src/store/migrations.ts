@@ -163,10 +163,20 @@ const POINT_OPTIONS = `
   ALTER TABLE point ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
 `;
 
+const DEVICES = `
+  -- JSON of what differs from the defaults.
+  ALTER TABLE line ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+  -- By an operator. The breaker's suspension is the daemon's own and stands in its status.
+  ALTER TABLE meter ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1));
+  -- Moves when an operator wants the meter tried anew: a run of failures that was kept counts no more.
+  ALTER TABLE meter ADD COLUMN resumes INTEGER NOT NULL DEFAULT 0;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
   { version: 3, sql: POINT_OPTIONS },
+  { version: 4, sql: DEVICES },
 ];
 
 /** The version that the steps lead to. */

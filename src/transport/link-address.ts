@@ -69,6 +69,11 @@ export function signsOn({ kind }: LinkAddress): boolean {
   return kind === 'serial+e';
 }
 
+/** Whether the link is a connection that stands over a network. */
+export function isNetwork({ kind }: LinkAddress): boolean {
+  return kind === 'tcp';
+}
+
 /** What stands between the transport and the APDUs on this link. */
 export function framingOf(address: LinkAddress): Framing {
   return address.framing;

@@ -1,90 +1,10 @@
 /** The line worker on virtual meters over a line in memory, with the clock moved by hand. */
 import { expect, test } from 'vitest';
 import type { BridgeError } from '../../src/core/errors.ts';
-import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
-import { LineWorker, type MeterJob } from '../../src/line/worker.ts';
+import type { MeterJob } from '../../src/line/worker-types.ts';
 import { readAttributes } from '../../src/meter/client.ts';
-import { unkeptCounters } from '../../src/meter/counters.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
-import { VirtualClock } from '../../src/runtime/clock.ts';
-import { silentLogger } from '../../src/runtime/logger.ts';
-import { startVirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
-import { memoryPair } from '../../src/transport/memory.ts';
-import { until } from '../support/until.ts';
-
-const TIMEOUT_MS = 1000;
-const ENERGY = { classId: 3, instanceId: '1.0.1.8.0.255', attributeId: 2 };
-
-interface Line {
-  readonly worker: LineWorker;
-  readonly clock: VirtualClock;
-  /** Runs the clock until the promise settles; a rejection comes out as its error. */
-  settled<T>(promise: Promise<T>): Promise<T | BridgeError>;
-}
-
-/** A worker with meters 1..count on it; `dead` ids are configured, but answer to nothing. */
-async function line(options: Partial<VirtualMetersOptions> = {}, dead: readonly number[] = []): Promise<Line> {
-  const clock = new VirtualClock();
-  const [ours, theirs] = memoryPair();
-  const framing = options.framing ?? 'hdlc';
-  const meters = await startVirtualMeters({
-    count: 3,
-    port: 0,
-    auth: 'none',
-    framing,
-    clock,
-    transport: theirs,
-    ...options,
-  });
-  const worker = new LineWorker({ transport: ours, framing, signsOn: false, clock, log: silentLogger });
-  for (const [index, { server, physical }] of meters.addresses.entries()) {
-    const id = index + 1;
-    const settings = {
-      ...DEFAULT_METER_SETTINGS,
-      server: dead.includes(id) ? server + 500 : server,
-      physical,
-      timeoutMs: TIMEOUT_MS,
-    };
-    worker.setMeter({
-      id,
-      name: `house${id}`,
-      settings,
-      secrets: NO_SECRETS,
-      security: { systemTitle: new Uint8Array(8), counters: unkeptCounters() },
-    });
-  }
-  return {
-    worker,
-    clock,
-    async settled<T>(promise: Promise<T>): Promise<T | BridgeError> {
-      let outcome: { readonly value: T | BridgeError } | undefined;
-      promise.then(
-        (value) => {
-          outcome = { value };
-        },
-        (error: BridgeError) => {
-          outcome = { value: error };
-        },
-      );
-      await until('the job is done', () => outcome !== undefined, { clock, stepMs: 50 });
-      return outcome!.value;
-    },
-  };
-}
-
-function energyJob(meterId: number, more: Partial<MeterJob<number>> = {}): MeterJob<number> {
-  return {
-    meterId,
-    priority: 'poll',
-    due: 0,
-    async run(session: MeterSession) {
-      const before = session.counts.roundTrips;
-      await readAttributes(session, [ENERGY]);
-      return session.counts.roundTrips - before;
-    },
-    ...more,
-  };
-}
+import { ENERGY, energyJob, line, TIMEOUT_MS } from './bench.ts';
 
 test.each(['hdlc', 'wrapper'] as const)('%s: a standing association makes a poll one round trip', async (framing) => {
   const { worker, settled } = await line({ framing });
@@ -146,24 +66,25 @@ test('a dead meter costs its line one attempt and is then left alone; the others
   const began = clock.monotonic();
   expect(await settled(worker.submit(energyJob(2)))).toMatchObject({ code: 'METER_TIMEOUT', fault: 'meter' });
   expect(clock.monotonic() - began).toBeLessThanOrEqual(3 * TIMEOUT_MS + 200);
-  expect(worker.isResting(1)).toBe(false);
+  expect(worker.restMs(1)).toBe(0);
   expect(await settled(worker.submit(energyJob(1)))).toBe(1);
   expect(await settled(worker.submit(energyJob(3)))).toBe(1);
 });
 
-test('a meter that goes on failing is left alone for longer and longer, up to a minute', async () => {
+test('a meter that goes on failing is left alone for longer and longer, then suspended and probed', async () => {
   const { worker, clock, settled } = await line({ count: 1 }, [1]);
   const rests: number[] = [];
-  for (let failure = 0; failure < 12; failure += 1) {
+  for (let failure = 0; failure < 16; failure += 1) {
     await settled(worker.submit(energyJob(1)));
-    const from = clock.monotonic();
-    while (worker.isResting(1)) await clock.advance(500);
-    rests.push(clock.monotonic() - from);
+    rests.push(worker.restMs(1));
+    await clock.advance(worker.restMs(1));
   }
-  expect(Math.max(...rests)).toBeLessThanOrEqual(60_500);
-  expect(rests.slice(6).reduce((sum, rest) => sum + rest, 0)).toBeGreaterThan(
-    rests.slice(0, 6).reduce((sum, rest) => sum + rest, 0),
-  );
+  expect(Math.min(...rests)).toBeGreaterThanOrEqual(900);
+  expect(Math.max(...rests.slice(0, 7))).toBeLessThanOrEqual(60_000);
+  for (const [probe, rest] of rests.slice(7).entries()) {
+    expect(rest).toBeGreaterThan(Math.min(3_600_000, 60_000 * 2 ** probe) / 2 - 100);
+    expect(rest).toBeLessThanOrEqual(Math.min(3_600_000, 60_000 * 2 ** probe));
+  }
 });
 
 test('an association that died unnoticed is made anew within the same job', async () => {

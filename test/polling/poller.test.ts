@@ -1,109 +1,8 @@
 /** The poller with a line and a writer that are told what to do; the clock is moved by hand. */
 import { describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
-import { NO_QUIRKS } from '../../src/dlms/quirks.ts';
-import type { MeterJob } from '../../src/line/worker.ts';
-import { knowledgeOf } from '../../src/meter/knowledge.ts';
-import type { MeterSession } from '../../src/meter/session.ts';
-import { type CycleCommitted, MeterPoller, type PolledGroup, type PollingEvents } from '../../src/polling/poller.ts';
-import { DEFAULT_POINT_OPTIONS } from '../../src/reading/point-options.ts';
-import { VirtualClock } from '../../src/runtime/clock.ts';
-import { EventBus } from '../../src/runtime/events.ts';
-import { silentLogger } from '../../src/runtime/logger.ts';
-import type { CycleCommit, Writer } from '../../src/store/local/types.ts';
-
-const NOON = Date.UTC(2026, 5, 1, 12);
-const VOLTAGE: PolledGroup = {
-  groupId: 1,
-  intervalMs: 10_000,
-  points: [{ classId: 3, obis: '1.0.32.7.0.255', attribute: 2, key: 'voltageL1' }],
-};
-const ENERGY: PolledGroup = {
-  groupId: 2,
-  intervalMs: 60_000,
-  points: [{ classId: 3, obis: '1.0.1.8.0.255', attribute: 2, key: 'energy' }],
-};
-
-/** A session that answers every attribute: value 2305, scaler -1, V. */
-function fakeSession(asked: string[][], state: { readonly refuseScalers: boolean }): MeterSession {
-  return {
-    counts: { roundTrips: 0, bytesSent: 0, bytesReceived: 0 },
-    isAssociated: true,
-    longestList: 255,
-    shortNames: null,
-    quirks: NO_QUIRKS,
-    async get(attributes: readonly { instanceId: string; attributeId: number }[]) {
-      asked.push(attributes.map(({ instanceId, attributeId }) => `${instanceId}:${attributeId}`));
-      return attributes.map(({ instanceId, attributeId }) => {
-        if (instanceId === '9.9.9.9.9.9') return { dataAccessResult: { code: 4, name: 'object-undefined' } };
-        if (attributeId === 3 && state.refuseScalers)
-          return { dataAccessResult: { code: 3, name: 'read-write-denied' } };
-        if (attributeId === 2) return { data: { type: 'long-unsigned', value: 2305 } };
-        return {
-          data: {
-            type: 'structure',
-            value: [
-              { type: 'integer', value: -1 },
-              { type: 'enum', value: 35 },
-            ],
-          },
-        };
-      });
-    },
-  } as unknown as MeterSession;
-}
-
-function bench(groups: readonly PolledGroup[] = [VOLTAGE, ENERGY]) {
-  const clock = new VirtualClock(NOON);
-  const events = new EventBus<PollingEvents>((error) => {
-    throw error;
-  });
-  const asked: string[][] = [];
-  const state = {
-    refuseScalers: false,
-    failWith: null as BridgeError | null,
-    resting: false,
-    pollMs: 0,
-    commitMs: 0,
-    commitFails: [] as BridgeError[],
-    jobs: 0,
-  };
-  const session = fakeSession(asked, state);
-  const commits: CycleCommit[] = [];
-  const line = {
-    isResting: () => state.resting,
-    async submit<T>(job: MeterJob<T>): Promise<T> {
-      state.jobs += 1;
-      if (state.pollMs > 0) await new Promise<void>((resolve) => void clock.setTimer(state.pollMs, resolve));
-      if (state.failWith !== null) throw state.failWith;
-      return job.run(session);
-    },
-  };
-  const writer = {
-    async commitCycle(commit: CycleCommit) {
-      if (state.commitMs > 0) await new Promise<void>((resolve) => void clock.setTimer(state.commitMs, resolve));
-      const failure = state.commitFails.shift();
-      if (failure !== undefined) throw failure;
-      commits.push(commit);
-      return [commits.length];
-    },
-  } as unknown as Writer;
-  const committed: CycleCommitted[] = [];
-  const failed: string[] = [];
-  let late = 0;
-  events.on('committed', (cycle) => void committed.push(cycle));
-  events.on('failed', ({ error }) => void failed.push(error.code));
-  const unstored: string[] = [];
-  events.on('unstored', ({ error }) => void unstored.push(error.code));
-  events.on('late', () => {
-    late += 1;
-  });
-  const poller = new MeterPoller(
-    { id: 1, name: 'house1', groups, connectionIds: [7] },
-    { line, knowledge: knowledgeOf(new Map()), writer, clock, events, log: silentLogger },
-  );
-  return { clock, poller, state, asked, commits, committed, failed, unstored, late: () => late };
-}
+import type { CycleCommit } from '../../src/store/local/types.ts';
+import { bench, ENERGY, NOON, VOLTAGE } from './bench.ts';
 
 const keysOf = (commit: CycleCommit): string[] => commit.readings.map(({ key }) => key);
 
@@ -144,65 +43,6 @@ describe('what is read when', () => {
       quality: 'good',
     });
   });
-
-  test('a number whose scaler the meter refuses is not published: it may be wrong by powers of ten', async () => {
-    const { clock, poller, committed, failed, state } = bench([VOLTAGE]);
-    state.refuseScalers = true;
-    poller.start();
-    await clock.advance(10_000);
-    expect([committed.length, failed]).toEqual([0, ['DATA_ACCESS_READ_WRITE_DENIED']]);
-    state.refuseScalers = false;
-    await clock.advance(10_000);
-    await poller.stop();
-    expect(committed[0]?.readings[0]?.value).toEqual({ coefficient: 2305n, exponent: -1 });
-  });
-
-  test('options of a point: its own scaler is not asked of the meter, and what does not change is not published', async () => {
-    const options = { ...DEFAULT_POINT_OPTIONS, scaler: -2, unit: 'kV', publish: 'on-change' } as const;
-    const { clock, poller, asked, commits, committed } = bench([
-      { ...VOLTAGE, points: [{ ...VOLTAGE.points[0]!, options }] },
-    ]);
-    poller.start();
-    await clock.advance(30_000);
-    await poller.stop();
-    expect(asked).toEqual([['1.0.32.7.0.255:2'], ['1.0.32.7.0.255:2'], ['1.0.32.7.0.255:2']]);
-    expect(commits.map(({ readings }) => readings.length)).toEqual([1, 0, 0]);
-    expect(commits[0]?.readings[0]).toMatchObject({ value: { coefficient: 2305n, exponent: -2 }, unit: 'kV' });
-    expect(committed.map(({ connectionIds }) => connectionIds)).toEqual([[7], [], []]);
-  });
-
-  test('a value that cannot have the type of its point fails alone', async () => {
-    const options = { ...DEFAULT_POINT_OPTIONS, scaler: 0, type: 'integer', text: 'ascii' } as const;
-    const point = { classId: 1, obis: '0.0.96.1.0.255', attribute: 7, key: 'serial', options };
-    const { clock, poller, committed } = bench([{ ...VOLTAGE, points: [VOLTAGE.points[0]!, point] }]);
-    poller.start();
-    await clock.advance(10_000);
-    await poller.stop();
-    expect(committed[0]?.readings.map(({ key }) => key)).toEqual(['voltageL1']);
-    expect(committed[0]?.failures).toMatchObject([{ key: 'serial', error: { code: 'VALUE_TYPE_MISMATCH' } }]);
-  });
-
-  test('a point that the meter refuses fails alone', async () => {
-    const broken = {
-      ...VOLTAGE,
-      points: [...VOLTAGE.points, { classId: 3, obis: '9.9.9.9.9.9', attribute: 2, key: 'nothing' }],
-    };
-    const { clock, poller, committed } = bench([broken]);
-    poller.start();
-    await clock.advance(10_000);
-    await poller.stop();
-    expect(committed).toHaveLength(1);
-    expect(committed[0]?.failures).toMatchObject([{ key: 'nothing', error: { code: 'DATA_ACCESS_OBJECT_UNDEFINED' } }]);
-  });
-
-  test('a cycle that gave nothing is a failure, not a delivery', async () => {
-    const nothing = { ...VOLTAGE, points: [{ classId: 3, obis: '9.9.9.9.9.9', attribute: 2, key: 'nothing' }] };
-    const { clock, poller, committed, failed } = bench([nothing]);
-    poller.start();
-    await clock.advance(10_000);
-    await poller.stop();
-    expect([committed.length, failed]).toEqual([0, ['DATA_ACCESS_OBJECT_UNDEFINED']]);
-  });
 });
 
 describe('trouble', () => {
@@ -219,13 +59,38 @@ describe('trouble', () => {
     expect(keysOf(commits[0]!).toSorted()).toEqual(['energy', 'voltageL1']);
   });
 
+  test('a failed cycle is repeated when the meter may be tried again', async () => {
+    const { clock, poller, state, commits } = bench([{ ...VOLTAGE, intervalMs: 900_000 }]);
+    state.failWith = new BridgeError('METER_TIMEOUT', 'silence');
+    state.restAfterFailure = 4_000;
+    poller.start();
+    while (state.jobs === 0) await clock.advance(1000);
+    const failedAt = clock.now();
+    state.failWith = null;
+    await clock.advance(3_000);
+    expect(commits).toHaveLength(0);
+    await clock.advance(3_000);
+    expect(commits).toHaveLength(1);
+    expect(clock.now() - failedAt).toBeLessThan(10_000);
+    await poller.stop();
+  });
+
+  test('a line that never rests is not asked again before the next due', async () => {
+    const { clock, poller, state } = bench([VOLTAGE]);
+    state.failWith = new BridgeError('EXCEPTION_RESPONSE', 'no');
+    poller.start();
+    await clock.advance(60_000);
+    await poller.stop();
+    expect(state.jobs).toBe(6);
+  });
+
   test('a meter that is left alone is not asked', async () => {
     const { clock, poller, state } = bench();
-    state.resting = true;
+    state.restMs = Number.POSITIVE_INFINITY;
     poller.start();
     await clock.advance(60_000);
     expect(state.jobs).toBe(0);
-    state.resting = false;
+    state.restMs = 0;
     await clock.advance(10_000);
     await poller.stop();
     expect(state.jobs).toBe(1);

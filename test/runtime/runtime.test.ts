@@ -4,7 +4,7 @@ import { BridgeError, fail } from '../../src/core/errors.ts';
 import { sleep, VirtualClock } from '../../src/runtime/clock.ts';
 import { EventBus } from '../../src/runtime/events.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
-import { delays, type RetryPolicy } from '../../src/runtime/retry.ts';
+import { delays, type RetryPolicy, retrying } from '../../src/runtime/retry.ts';
 
 describe('VirtualClock', () => {
   test('fires timers in order of time, then of setting', async () => {
@@ -73,6 +73,57 @@ describe('delays', () => {
       jitter: 'none',
     });
     for (let attempt = 0; attempt < 5000; attempt += 1) expect(forever.next().value).toBeLessThanOrEqual(60_000);
+  });
+});
+
+describe('retrying', () => {
+  const policy: RetryPolicy = { shape: 'fixed', base: 100, max: 100, attempts: 3, jitter: 'none' };
+  const passing = new BridgeError('METER_TIMEOUT', 'silence');
+  const lasting = new BridgeError('ASSOCIATION_REJECTED', 'no', { retryable: false });
+
+  function run(
+    failures: readonly BridgeError[],
+    more: { readonly withinMs?: number; readonly signal?: AbortSignal } = {},
+  ) {
+    const clock = new VirtualClock();
+    const at: number[] = [];
+    const result = retrying(
+      async () => {
+        at.push(clock.monotonic());
+        const failure = failures[at.length - 1];
+        if (failure !== undefined) throw failure;
+        return 'done';
+      },
+      { policy, clock, ...more },
+    ).catch((error: BridgeError) => error.code);
+    return { clock, at, result };
+  }
+
+  test('until it succeeds', async () => {
+    const { clock, at, result } = run([passing, passing]);
+    await clock.advance(1000);
+    expect([await result, at]).toEqual(['done', [0, 100, 200]]);
+  });
+  test('no more often than the policy has it', async () => {
+    const { clock, at, result } = run([passing, passing, passing, passing, passing]);
+    await clock.advance(1000);
+    expect([await result, at]).toEqual(['METER_TIMEOUT', [0, 100, 200, 300]]);
+  });
+  test('not when it cannot help', async () => {
+    const { at, result } = run([lasting]);
+    expect([await result, at]).toEqual(['ASSOCIATION_REJECTED', [0]]);
+  });
+  test('not past the deadline', async () => {
+    const { clock, at, result } = run([passing, passing, passing], { withinMs: 150 });
+    await clock.advance(1000);
+    expect([await result, at]).toEqual(['METER_TIMEOUT', [0, 100]]);
+  });
+  test('an abort ends the wait with one last attempt', async () => {
+    const stop = new AbortController();
+    const { clock, at, result } = run([passing, passing, passing], { signal: stop.signal });
+    await clock.advance(50);
+    stop.abort();
+    expect([await result, at]).toEqual(['METER_TIMEOUT', [0, 50]]);
   });
 });
 

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
+import { setLineSettings } from '../../src/store/fleet/lines.ts';
 import { connectionsOfMeter, loadFleet, loadLearned } from '../../src/store/fleet/load.ts';
-import { addMeter, removeMeter, setMeterEnabled } from '../../src/store/fleet/meters.ts';
+import { addMeter, removeMeter, resumeMeter, setMeterEnabled, suspendMeter } from '../../src/store/fleet/meters.ts';
 import { revision } from '../../src/store/fleet/revision.ts';
 import { addTarget } from '../../src/store/fleet/targets.ts';
 import type { NewMeter, NewTarget } from '../../src/store/fleet/types.ts';
 import { openWriter } from '../../src/store/local/writer.ts';
+import { DEFAULT_LINE_SETTINGS } from '../../src/transport/line-settings.ts';
 import { codeOf, cycle, GATEWAY_TOKEN, newDatabase, newFleet, newMeter, newTarget } from './support.ts';
 
 describe('targets', () => {
@@ -122,6 +124,36 @@ describe('meters', () => {
     });
   });
 
+  test('are suspended and resumed; each resumption is a new beginning', () => {
+    const database = newFleet();
+    addMeter(database, newMeter('a'));
+    const began = loadFleet(database).revision;
+    suspendMeter(database, 'a');
+    suspendMeter(database, 'a');
+    expect(loadFleet(database)).toMatchObject({ revision: began + 1, meters: [{ suspended: true, resumes: 0 }] });
+    resumeMeter(database, 'a');
+    resumeMeter(database, 'a');
+    expect(loadFleet(database)).toMatchObject({ revision: began + 3, meters: [{ suspended: false, resumes: 2 }] });
+    expect(codeOf(() => suspendMeter(database, 'nobody'))).toBe('NOT_FOUND');
+  });
+
+  test('line settings: what differs from the defaults is kept, and its meters are tried anew', () => {
+    const database = newFleet();
+    const meter = newMeter('a');
+    addMeter(database, meter);
+    setLineSettings(database, meter.link, { ...DEFAULT_LINE_SETTINGS, interFrameMs: 20, idleCloseMs: 5000 });
+    expect(database.sql.prepare('SELECT settings FROM line').pluck().get()).toBe(
+      '{"interFrameMs":20,"idleCloseMs":5000}',
+    );
+    expect(loadFleet(database)).toMatchObject({
+      lines: [{ settings: { interFrameMs: 20, idleCloseMs: 5000, echo: false, session: 'auto' } }],
+      meters: [{ resumes: 1 }],
+    });
+    const broken = { ...DEFAULT_LINE_SETTINGS, turnaroundMs: -1 };
+    expect(codeOf(() => setLineSettings(database, meter.link, broken))).toBe('INVALID_VALUE');
+    expect(codeOf(() => setLineSettings(database, 'tcp://x:1', DEFAULT_LINE_SETTINGS))).toBe('NOT_FOUND');
+  });
+
   test('share a line by its link, and the last one takes it away', () => {
     const database = newFleet();
     addMeter(database, newMeter('a'));
@@ -131,7 +163,7 @@ describe('meters', () => {
     removeMeter(database, 'a');
     expect(loadFleet(database).lines).toHaveLength(2);
     removeMeter(database, 'b');
-    expect(loadFleet(database).lines).toEqual([{ id: 2, link: 'tcp://127.0.0.1:4060' }]);
+    expect(loadFleet(database).lines).toMatchObject([{ id: 2, link: 'tcp://127.0.0.1:4060' }]);
     expect(loadFleet(database)).toMatchObject({ meters: [{ name: 'c' }], groups: [{ meterId: 3 }], points: [{}] });
   });
 

@@ -18,6 +18,7 @@ import { encodeReadings } from '../../src/store/local/readings.ts';
 import { loadStatus, loadTotals } from '../../src/store/local/status.ts';
 import { latestVersion, MIGRATIONS, migrate, schemaVersion } from '../../src/store/migrations.ts';
 import { createSealing } from '../../src/store/sealing.ts';
+import { DEFAULT_LINE_SETTINGS } from '../../src/transport/line-settings.ts';
 import { codeOf, newMeter, reading, temporaryDirectory } from './support.ts';
 
 const SECRETS = { ...NO_SECRETS, secret: Uint8Array.of(1, 2, 3), blockCipherKey: new Uint8Array(16).fill(9) };
@@ -76,13 +77,15 @@ describe('a database of schema version 1', () => {
       revision: 7,
       targets: [{ id: 1, name: 'main', url: 'mqtt://127.0.0.1:1883', protocol: '5', mode: 'gateway', caFile: null }],
       connections: [{ id: 1, targetId: 1, meterId: null, token: 'TOKEN', retired: false }],
-      lines: [{ id: 1, link: 'tcp://127.0.0.1:4059' }],
+      lines: [{ id: 1, link: 'tcp://127.0.0.1:4059', settings: DEFAULT_LINE_SETTINGS }],
       meters: [
         {
           id: 3,
           lineId: 1,
           name: 'house1',
           enabled: true,
+          suspended: false,
+          resumes: 0,
           settings: { ...DEFAULT_METER_SETTINGS, client: 1 },
           secrets: SECRETS,
         },

@@ -148,6 +148,7 @@ export interface MeterReport {
   readonly late: number;
   readonly error: ErrorDocument['error'] | null;
   readonly pointErrors: readonly { readonly key: string; readonly code: string }[];
+  readonly connection: { readonly suspendedBy: string | null; readonly nextAttempt: string | null };
   readonly values: Readonly<
     Record<string, { readonly value: string; readonly unit: string | null; readonly ts: number }>
   >;
@@ -175,9 +176,17 @@ export interface StatusReport {
     readonly publishRate: number | null;
   };
   readonly meters: readonly MeterReport[];
-  readonly lines: readonly { readonly line: string; readonly status: string }[];
+  readonly lines: readonly { readonly line: string; readonly status: string; readonly state: string }[];
+  readonly devices: { readonly meters: DeviceTotalsReport; readonly lines: DeviceTotalsReport };
   readonly targets: readonly { readonly name: string; readonly connections: readonly ConnectionReport[] }[];
   readonly outbox: OutboxReport;
+}
+
+export interface DeviceTotalsReport {
+  readonly total: number;
+  readonly connected: number;
+  readonly error: number;
+  readonly suspended: number;
 }
 
 export interface OutboxReport {

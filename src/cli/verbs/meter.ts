@@ -5,7 +5,7 @@ import { changedOptions, DEFAULT_POINT_OPTIONS } from '../../reading/point-optio
 import { optionWords, parseKeyedPoints, pointText } from '../../reading/point-text.ts';
 import { type Database, openDatabase } from '../../store/database.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
-import { addMeter, removeMeter, setMeterEnabled } from '../../store/fleet/meters.ts';
+import { addMeter, removeMeter, resumeMeter, setMeterEnabled, suspendMeter } from '../../store/fleet/meters.ts';
 import type { Fleet, Meter, NewPointGroup } from '../../store/fleet/types.ts';
 import { parseLink } from '../../transport/link-address.ts';
 import { type Context, verb } from '../context.ts';
@@ -43,6 +43,22 @@ export function registerMeter(program: Command): void {
     .command('disable <name>')
     .description('leave it alone')
     .action(verb((context, command) => enable(context, command, false)));
+  meter
+    .command('suspend <name>')
+    .description('nobody talks to it until it is resumed; it stays in the fleet')
+    .action(verb((context, command) => attend(context, command, suspendMeter, 'suspended')));
+  meter
+    .command('resume <name>')
+    .description("ends a suspension, yours or the breaker's: it is tried at once")
+    .action(verb((context, command) => attend(context, command, resumeMeter, 'resumed')));
+}
+
+/** `suspend` and `resume`. */
+function attend(context: Context, command: Command, change: typeof resumeMeter, result: string): undefined {
+  const [name = ''] = command.args;
+  withDatabase(context, (database) => change(database, name));
+  context.print({ meter: name, result }, () => `Meter ${name} ${result}.`);
+  return undefined;
 }
 
 function collect(value: string, earlier: string[] | undefined): string[] {
@@ -113,6 +129,7 @@ function described(fleet: Fleet, meter: Meter) {
     name: meter.name,
     link: fleet.lines.find(({ id }) => id === meter.lineId)?.link ?? null,
     enabled: meter.enabled,
+    suspended: meter.suspended,
     settings: { ...meter.settings },
     hasSecret: meter.secrets.secret !== null,
     groups,
@@ -127,10 +144,10 @@ function list(context: Context): undefined {
       ? 'No meters yet: dlms meter add NAME LINK --points ...'
       : table(
           ['METER', 'LINK', 'STATE', 'AUTH', 'POINTS'],
-          meters.map(({ name, link, enabled, settings, groups }) => [
+          meters.map(({ name, link, enabled, suspended, settings, groups }) => [
             name,
             link ?? '-',
-            enabled ? 'enabled' : 'disabled',
+            !enabled ? 'disabled' : suspended ? 'suspended' : 'enabled',
             settings.authentication,
             groups.map((group) => `${group.points.length} every ${group.intervalSeconds} s`).join(', '),
           ]),

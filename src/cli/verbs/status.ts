@@ -4,17 +4,18 @@ import pc from 'picocolors';
 import type { JsonValue } from '../../core/json.ts';
 import type { ConnectionStatus } from '../../daemon/publisher-set.ts';
 import type { DaemonStatus, MeterStatus } from '../../daemon/status-board.ts';
-import type { LineSnapshot } from '../../line/worker.ts';
+import type { DeviceStatistics, DeviceTotals } from '../../line/device-manager.ts';
+import type { LineSnapshot } from '../../line/worker-types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { daemonRuns } from '../../store/daemon-lock.ts';
 import { type Database, openDatabase } from '../../store/database.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
-import type { Connection, Fleet } from '../../store/fleet/types.ts';
+import type { Connection, Fleet, Meter } from '../../store/fleet/types.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus, type StoredStatus } from '../../store/local/status.ts';
 import type { OutboxDepth } from '../../store/local/types.ts';
 import { type Context, verb } from '../context.ts';
-import { age, table } from '../table.ts';
+import { age, duration, table } from '../table.ts';
 
 export function registerStatus(program: Command): void {
   program.command('status').description('what the daemon is doing').action(verb(status));
@@ -50,7 +51,8 @@ function status(context: Context): undefined {
   const report = {
     daemon: daemonReport(running, stored),
     meters: metersReport(fleet, stored, running),
-    lines: linesReport(fleet, stored),
+    lines: linesReport(fleet, stored, running),
+    devices: devicesReport(stored),
     targets: targetsReport(fleet, stored),
     outbox: outboxReport(depth),
   };
@@ -83,7 +85,7 @@ function metersReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, r
     const known = of<MeterStatus>(stored, `meter:${meter.id}`);
     return {
       name: meter.name,
-      state: meterState(meter.enabled, running, known),
+      state: meterState(meter, running, known),
       line: fleet.lines.find(({ id }) => id === meter.lineId)?.link ?? null,
       lastReading: isoOf(known?.lastReadingAt),
       lastCycleMs: known?.lastCycleMs ?? null,
@@ -92,30 +94,69 @@ function metersReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, r
       failures: known?.failures ?? 0,
       late: known?.late ?? 0,
       error: known?.error ?? null,
-      pointErrors: known?.pointErrors ?? [],
+      pointErrors: (known?.pointErrors ?? []).map((point) => ({ ...point, skippedUntil: isoOf(point.skippedUntil) })),
+      connection: connectionOf(known?.connection ?? null),
       values: known?.values ?? {},
     };
   });
 }
 
-/** A meter whose daemon does not run is not talked to; what it failed with last still says how it is. */
-function meterState(enabled: boolean, running: boolean, known: MeterStatus | undefined): string {
-  if (!enabled) return 'disabled';
-  if (known === undefined) return 'disconnected';
-  return running || known.state === 'error' ? known.state : 'disconnected';
+/** Statistics of how a meter or line is reached, in the shape that both reports have. */
+function connectionOf(known: (DeviceStatistics & { readonly nextAttemptAt: number | null }) | null) {
+  return {
+    suspendedBy: known?.suspendedBy ?? null,
+    connections: known?.connections ?? 0,
+    reconnections: known?.reconnections ?? 0,
+    errors: known?.errors ?? 0,
+    averageUptimeSeconds: secondsOf(known?.averageUptimeMs),
+    lastSeen: isoOf(known?.lastSeen),
+    nextAttempt: isoOf(known?.nextAttemptAt),
+  };
 }
 
-function linesReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
+function secondsOf(ms: number | null | undefined): number | null {
+  return ms === null || ms === undefined ? null : Math.round(ms / 1000);
+}
+
+function devicesOf(totals: DeviceTotals | undefined) {
+  const { averageUptimeMs, lastSeen, ...counts } = totals ?? NO_DEVICES;
+  return { ...counts, averageUptimeSeconds: secondsOf(averageUptimeMs), lastSeen: isoOf(lastSeen) };
+}
+
+const NO_DEVICES: DeviceTotals = {
+  total: 0,
+  connected: 0,
+  connecting: 0,
+  disconnected: 0,
+  error: 0,
+  suspended: 0,
+  connections: 0,
+  reconnections: 0,
+  errors: 0,
+  averageUptimeMs: null,
+  lastSeen: null,
+};
+
+/** A meter whose daemon does not run is not talked to; what it failed with last still says how it is. */
+function meterState(meter: Meter, running: boolean, known: MeterStatus | undefined): string {
+  if (!meter.enabled) return 'disabled';
+  if (meter.suspended) return 'suspended';
+  if (known === undefined) return 'disconnected';
+  return running || known.state === 'error' || known.state === 'suspended' ? known.state : 'disconnected';
+}
+
+function linesReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, running: boolean) {
   return fleet.lines.map(({ id, link }) => {
     const known = of<LineSnapshot>(stored, `line:${id}`);
     return {
       line: link,
       status: known?.status ?? 'idle',
+      state: running ? (known?.state ?? 'disconnected') : 'disconnected',
       queued: known?.queued ?? 0,
       completed: known?.completed ?? 0,
       failed: known?.failed ?? 0,
       avgMs: known?.avgMs ?? 0,
-      lastSeen: isoOf(known?.lastSeen),
+      ...connectionOf(known ?? null),
     };
   });
 }
@@ -157,6 +198,11 @@ function wholeTarget(connections: readonly ReturnType<typeof connectionReport>[]
   };
 }
 
+function devicesReport(stored: ReadonlyMap<string, StoredStatus>) {
+  const devices = of<DaemonStatus>(stored, 'daemon')?.devices;
+  return { meters: devicesOf(devices?.meters), lines: devicesOf(devices?.lines) };
+}
+
 function outboxReport({ rows, oldest, bytes, quarantined }: OutboxDepth) {
   return { rows, oldest: isoOf(oldest), bytes, quarantined };
 }
@@ -176,11 +222,12 @@ interface Report {
   readonly daemon: ReturnType<typeof daemonReport>;
   readonly meters: ReturnType<typeof metersReport>;
   readonly lines: ReturnType<typeof linesReport>;
+  readonly devices: ReturnType<typeof devicesReport>;
   readonly targets: ReturnType<typeof targetsReport>;
   readonly outbox: ReturnType<typeof outboxReport>;
 }
 
-function text({ daemon, meters, lines, targets, outbox }: Report): string {
+function text({ daemon, meters, lines, devices, targets, outbox }: Report): string {
   const colour = pc.createColors(process.stdout.isTTY === true);
   const now = systemClock.now();
   const ageOf = (iso: string | null): string => age(iso === null ? null : Date.parse(iso), now);
@@ -191,28 +238,38 @@ function text({ daemon, meters, lines, targets, outbox }: Report): string {
   return [
     head,
     `Cycles: ${daemon.cycles} | MQTT: ${daemon.messages} msgs (${rate}) | late ${daemon.late} | errors ${daemon.errors}${daemon.lastError === null ? '' : ` (last ${daemon.lastError.code})`}`,
+    deviceLine('Meters', devices.meters),
+    deviceLine('Lines', devices.lines),
     '',
     table(
-      ['METER', 'STATE', 'LAST READING', 'CYCLES', 'FAILED', 'ERROR'],
+      ['METER', 'STATE', 'LAST READING', 'CYCLES', 'FAILED', 'CONNECTED', 'UP', 'NEXT TRY', 'ERROR'],
       meters.map((meter) => [
         meter.name,
         meter.state === 'error' ? colour.red(meter.state) : meter.state,
         ageOf(meter.lastReading),
         String(meter.cycles),
         String(meter.failures),
+        `${meter.connection.connections}x`,
+        duration(meter.connection.averageUptimeSeconds),
+        meter.connection.suspendedBy === 'operator' || meter.state === 'suspended'
+          ? `${until(meter.connection.nextAttempt, now)} (${meter.connection.suspendedBy ?? 'operator'})`
+          : until(meter.connection.nextAttempt, now),
         [meter.error?.code, ...meter.pointErrors.map(({ key, code }) => `${key}: ${code}`)].filter(Boolean).join(', '),
       ]),
     ),
     '',
     table(
-      ['LINE', 'STATUS', 'QUEUED', 'DONE', 'FAILED', 'AVG'],
+      ['LINE', 'STATUS', 'STATE', 'QUEUED', 'DONE', 'FAILED', 'AVG', 'OPENED', 'NEXT TRY'],
       lines.map((line) => [
         line.line,
         line.status,
+        line.state,
         String(line.queued),
         String(line.completed),
         String(line.failed),
         `${line.avgMs} ms`,
+        `${line.connections}x`,
+        until(line.nextAttempt, now),
       ]),
     ),
     '',
@@ -233,6 +290,17 @@ function text({ daemon, meters, lines, targets, outbox }: Report): string {
     '',
     outboxText(outbox),
   ].join('\n');
+}
+
+function deviceLine(what: string, totals: ReturnType<typeof devicesOf>): string {
+  const { total, connected, disconnected, connecting, error, suspended, reconnections, errors } = totals;
+  return `${what}: ${total} | connected ${connected} | disconnected ${disconnected + connecting} | error ${error} | suspended ${suspended} | reconnections ${reconnections} | errors ${errors} | mean uptime ${duration(totals.averageUptimeSeconds)}`;
+}
+
+/** `in 3 min`, `-` for nothing in the way. */
+function until(iso: string | null, now: number): string {
+  const seconds = iso === null ? 0 : Math.round((Date.parse(iso) - now) / 1000);
+  return seconds <= 0 ? '-' : `in ${duration(seconds)}`;
 }
 
 /** A session that stands for a while shows that what ended the last one is over. */

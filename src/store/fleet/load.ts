@@ -1,6 +1,7 @@
 /** Reading the fleet. */
 import { DEFAULT_METER_SETTINGS, type MeterSettings } from '../../dlms/settings.ts';
 import { DEFAULT_POINT_OPTIONS, type PointOptions } from '../../reading/point-options.ts';
+import { lineSettingsOf } from '../../transport/line-settings.ts';
 import { type Database, inSnapshot } from '../database.ts';
 import { mapped } from '../errors.ts';
 import { revision } from './revision.ts';
@@ -9,8 +10,9 @@ import type { Connection, Fleet, Line, Meter, Point, PointGroup, Target } from '
 
 type Row<T, Columns> = Omit<T, keyof Columns> & Columns;
 type ConnectionRow = Row<Connection, { token: Buffer; retired: number }>;
+type LineRow = Row<Line, { settings: string }>;
 type PointRow = Row<Point, { options: string }>;
-type MeterRow = Row<Meter, { enabled: number; settings: string; secrets: Buffer }>;
+type MeterRow = Row<Meter, { enabled: number; suspended: number; settings: string; secrets: Buffer }>;
 
 /** The whole fleet as of one moment, each list in the order of its ids. Throws SEALING_KEY_*, DATABASE_*. */
 export function loadFleet(database: Database): Fleet {
@@ -27,13 +29,19 @@ export function loadFleet(database: Database): Fleet {
       )
       .all()
       .map((row) => ({ ...row, token: openToken(sealing, row.id, row.token), retired: row.retired === 1 })),
-    lines: sql.prepare<[], Line>('SELECT id, link FROM line ORDER BY id').all(),
+    lines: sql
+      .prepare<[], LineRow>('SELECT id, link, settings FROM line ORDER BY id')
+      .all()
+      .map((row) => ({ ...row, settings: lineSettingsOf(row.settings) })),
     meters: sql
-      .prepare<[], MeterRow>('SELECT id, line_id AS lineId, name, enabled, settings, secrets FROM meter ORDER BY id')
+      .prepare<[], MeterRow>(
+        `SELECT id, line_id AS lineId, name, enabled, suspended, resumes, settings, secrets FROM meter ORDER BY id`,
+      )
       .all()
       .map((row) => ({
         ...row,
         enabled: row.enabled === 1,
+        suspended: row.suspended === 1,
         settings: settingsOf(row.settings),
         secrets: openSecrets(sealing, row.id, row.secrets),
       })),

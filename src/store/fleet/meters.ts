@@ -72,6 +72,26 @@ export function setMeterEnabled(database: Database, name: string, enabled: boole
   });
 }
 
+/** Leaves a meter alone until an operator resumes it. Throws NOT_FOUND. */
+export function suspendMeter(database: Database, name: string): void {
+  const { sql } = database;
+  inTransaction(database, () => {
+    const { id } = existingMeter(sql, name);
+    const update = sql.prepare('UPDATE meter SET suspended = 1 WHERE id = ? AND suspended = 0');
+    if (update.run(id).changes > 0) bumpRevision(sql);
+  });
+}
+
+/** Ends a suspension, the operator's and the breaker's: the meter is tried at once. Throws NOT_FOUND. */
+export function resumeMeter(database: Database, name: string): void {
+  const { sql } = database;
+  inTransaction(database, () => {
+    const { id } = existingMeter(sql, name);
+    sql.prepare('UPDATE meter SET suspended = 0, resumes = resumes + 1 WHERE id = ?').run(id);
+    bumpRevision(sql);
+  });
+}
+
 interface MeterRow {
   readonly id: number;
   readonly lineId: number;

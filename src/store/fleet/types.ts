@@ -1,6 +1,7 @@
 /** The fleet: what is configured. Ids are never given twice, so an id that was removed never comes to mean another. */
 import type { MeterSecrets, MeterSettings } from '../../dlms/settings.ts';
 import type { PointOptions } from '../../reading/point-options.ts';
+import type { LineSettings } from '../../transport/line-settings.ts';
 
 export type MqttProtocol = '5' | '3.1.1';
 
@@ -35,6 +36,7 @@ export interface Line {
   readonly id: number;
   /** Canonical link text, unique. */
   readonly link: string;
+  readonly settings: LineSettings;
 }
 
 export interface Meter {
@@ -42,6 +44,10 @@ export interface Meter {
   readonly lineId: number;
   readonly name: string;
   readonly enabled: boolean;
+  /** By an operator: it belongs to the fleet and nobody talks to it. */
+  readonly suspended: boolean;
+  /** How often an operator wanted it tried anew. */
+  readonly resumes: number;
   readonly settings: MeterSettings;
   readonly secrets: MeterSecrets;
 }
