@@ -4,7 +4,7 @@
  * The CI field carries the segmentation: bits 0 to 3 number the segments of an APDU, bit 4 marks the last one.
  */
 import { concat } from '../core/bytes.ts';
-import { asBridgeError, fail } from '../core/errors.ts';
+import { fail } from '../core/errors.ts';
 import { Deframer, type DeframerItem, type Probe } from './deframer.ts';
 
 const START = 0x68;
@@ -66,19 +66,36 @@ export function decodeMbus(bytes: Uint8Array): MbusFrame {
     fail('TRUNCATED', `an M-Bus frame of ${whole} octets ends after ${bytes.length}`, { layer: 'mbus' });
   }
   if (bytes.length > whole) fail('TRAILING_BYTES', 'octets follow the M-Bus frame', { layer: 'mbus' });
-  if (bytes[whole - 1] !== STOP) fail('MALFORMED', 'an M-Bus frame ends with 16', { layer: 'mbus' });
-  const fields = bytes.slice(HEADER_OCTETS, HEADER_OCTETS + length);
-  const checksum = bytes[whole - 2] as number;
-  if (checksum !== sumOf(fields)) fail('CHECKSUM_WRONG', 'the check sum of an M-Bus frame is wrong', { layer: 'mbus' });
+  const reading = readMbus(bytes);
+  if (reading.kind === 'frame') return reading.frame;
+  return fail(reading.code, reading.reason, {
+    layer: 'mbus',
+    ...(reading.code === 'UNSUPPORTED' && { hint: 'this device speaks the M-Bus application layer, not DLMS' }),
+  });
+}
+
+type MbusReading =
+  | { readonly kind: 'frame'; readonly frame: MbusFrame }
+  | { readonly kind: 'fault'; readonly code: 'MALFORMED' | 'CHECKSUM_WRONG' | 'UNSUPPORTED'; readonly reason: string };
+
+/** Reads octets that have the header and the length of a long frame. Faults are values: a disturbed line makes many. */
+function readMbus(bytes: Uint8Array): MbusReading {
+  const fields = bytes.subarray(HEADER_OCTETS, -2);
+  const checksum = bytes[bytes.length - 2] as number;
+  if (bytes[bytes.length - 1] !== STOP) {
+    return { kind: 'fault', code: 'MALFORMED', reason: 'an M-Bus frame ends with 16' };
+  }
+  if (checksum !== sumOf(fields)) {
+    return { kind: 'fault', code: 'CHECKSUM_WRONG', reason: 'the check sum of an M-Bus frame is wrong' };
+  }
   const [c = 0, a = 0, ci = -1, stsap = 0, dtsap = 0] = fields;
+  const { length } = fields;
   if (length < FIELDS || ci > LAST_DLMS_CI) {
-    fail('UNSUPPORTED', 'an M-Bus frame that carries no DLMS', {
-      layer: 'mbus',
-      hint: 'this device speaks the M-Bus application layer, not DLMS',
-    });
+    return { kind: 'fault', code: 'UNSUPPORTED', reason: 'an M-Bus frame that carries no DLMS' };
   }
   const data = fields.subarray(FIELDS);
-  return { length, c, a, ci, fin: (ci & FINAL) !== 0, segment: ci & SEGMENT, stsap, dtsap, checksum, data };
+  const fin = (ci & FINAL) !== 0;
+  return { kind: 'frame', frame: { length, c, a, ci, fin, segment: ci & SEGMENT, stsap, dtsap, checksum, data } };
 }
 
 function sumOf(octets: Uint8Array): number {
@@ -94,22 +111,21 @@ export class MbusDeframer extends Deframer<MbusFrame> {
   }
 }
 
-function probeMbus(octets: Uint8Array): Probe<MbusFrame> {
-  if (octets[0] !== START) {
-    const start = octets.indexOf(START);
-    return { kind: 'skip', length: start < 0 ? octets.length : start, reason: 'octets outside an M-Bus frame' };
+function probeMbus(octets: Uint8Array, at: number, end: number): Probe<MbusFrame> {
+  if (octets[at] !== START) {
+    const start = octets.indexOf(START, at);
+    const next = start < 0 || start > end ? end : start;
+    return { kind: 'skip', length: next - at, reason: 'octets outside an M-Bus frame' };
   }
-  if (octets.length < HEADER_OCTETS) return { kind: 'need', octets: HEADER_OCTETS, idle: false };
-  const isHeader = octets[3] === START && octets[1] === octets[2];
-  const whole = isHeader ? (octets[1] as number) + FRAMING_OCTETS : HEADER_OCTETS;
-  if (octets.length < whole) return { kind: 'need', octets: whole, idle: false };
-  try {
-    return { kind: 'frame', frame: decodeMbus(octets.subarray(0, whole)), length: whole };
-  } catch (thrown) {
-    const error = asBridgeError(thrown);
-    if (error.code === 'INTERNAL') throw thrown;
-    return { kind: 'skip', length: error.code === 'UNSUPPORTED' ? whole : 1, reason: error.message };
-  }
+  if (end - at < HEADER_OCTETS) return { kind: 'need', octets: HEADER_OCTETS, idle: false };
+  const fault = (reason: string): Probe<MbusFrame> => ({ kind: 'skip', length: 1, reason });
+  const length = octets[at + 1]!;
+  if (octets[at + 3] !== START || octets[at + 2] !== length) return fault('no header of an M-Bus long frame (68 L L 68)');
+  const whole = length + FRAMING_OCTETS;
+  if (end - at < whole) return { kind: 'need', octets: whole, idle: false };
+  const reading = readMbus(octets.subarray(at, at + whole));
+  if (reading.kind === 'frame') return { kind: 'frame', frame: reading.frame, length: whole };
+  return { kind: 'skip', length: reading.code === 'UNSUPPORTED' ? whole : 1, reason: reading.reason };
 }
 
 export type MbusJoined =

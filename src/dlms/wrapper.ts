@@ -66,21 +66,25 @@ export class WrapperDeframer extends Deframer<WrapperFrame> {
   }
 }
 
-function probeWrapper(octets: Uint8Array): Probe<WrapperFrame> {
-  if (!mayBegin(octets, 0)) {
-    let at = 1;
-    while (at < octets.length && !mayBegin(octets, at)) at += 1;
-    return { kind: 'skip', length: at, reason: 'octets outside a wrapper message' };
+function probeWrapper(octets: Uint8Array, start: number, end: number): Probe<WrapperFrame> {
+  if (!mayBegin(octets, start, end)) {
+    let at = start + 1;
+    while (at < end && !mayBegin(octets, at, end)) at += 1;
+    return { kind: 'skip', length: at - start, reason: 'octets outside a wrapper message' };
   }
-  if (octets.length < HEADER_LENGTH) return { kind: 'need', octets: HEADER_LENGTH, idle: false };
-  const whole = HEADER_LENGTH + ((octets[6]! << 8) | octets[7]!);
-  if (octets.length < whole) return { kind: 'need', octets: whole, idle: false };
-  return { kind: 'frame', frame: decodeWrapper(octets.subarray(0, whole)), length: whole };
+  if (end - start < HEADER_LENGTH) return { kind: 'need', octets: HEADER_LENGTH, idle: false };
+  const u16 = (at: number): number => (octets[start + at]! << 8) | octets[start + at + 1]!;
+  const length = u16(6);
+  const whole = HEADER_LENGTH + length;
+  if (end - start < whole) return { kind: 'need', octets: whole, idle: false };
+  const apdu = new Uint8Array(octets.buffer, octets.byteOffset + start + HEADER_LENGTH, length);
+  const frame: WrapperFrame = { version: 1, sourceWPort: u16(2), destinationWPort: u16(4), length, apdu };
+  return { kind: 'frame', frame, length: whole };
 }
 
 /** Whether the version stands there, as far as octets are known. */
-function mayBegin(octets: Uint8Array, at: number): boolean {
-  return octets[at] === 0 && (at + 1 >= octets.length || octets[at + 1] === WRAPPER_VERSION);
+function mayBegin(octets: Uint8Array, at: number, end: number): boolean {
+  return octets[at] === 0 && (at + 1 >= end || octets[at + 1] === WRAPPER_VERSION);
 }
 
 /**

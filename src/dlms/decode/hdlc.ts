@@ -2,7 +2,7 @@
 import { toHex } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { decodeAddress, encodeAddress, type HdlcAddress } from '../hdlc/address.ts';
-import { crcOctets } from '../hdlc/crc.ts';
+import { crc16, crcOctets } from '../hdlc/crc.ts';
 import { HdlcDeframer, type HdlcItem } from '../hdlc/deframer.ts';
 import { decodeFormat, decodeFrame, encodeControl, type HdlcControl, type HdlcFrame } from '../hdlc/frame.ts';
 import { splitLlc } from '../hdlc/llc.ts';
@@ -15,7 +15,7 @@ import { type JsonObject, presentObject } from './present.ts';
 const UNITS: Readonly<Record<string, (octets: Uint8Array) => JsonObject>> = {
   address: (octets) => ({ kind: 'address', ...presentAddress(decodeAddress(octets)) }),
   'frame-format': decodeFormatField,
-  crc: (octets) => ({ crc: toHex(crcOctets(octets)) }),
+  crc: (octets) => ({ crc: toHex(crcOctets(crc16(octets))) }),
   frame: (octets) => presentFrame(decodeFrame(octets)),
   stream: decodeStream,
 };
@@ -36,10 +36,10 @@ export function presentFrame(frame: HdlcFrame): JsonObject {
     destination: presentAddress(destination),
     source: presentAddress(source),
     control: presentControl(control),
-    hcs,
+    hcs: hcs === null ? null : crcOctets(hcs),
     // A frame with a wrong check sequence never gets here.
     hcsValid: hcs === null ? null : true,
-    fcs,
+    fcs: crcOctets(fcs),
     fcsValid: true,
     information,
     ...(information === null ? {} : meaningOf(frame, information)),

@@ -66,28 +66,35 @@ export function encodeAddress({ upper, lower, length }: HdlcAddress): Uint8Array
 }
 
 /**
- * How many octets the address that begins at `at` has; 0 when its last octet is not below `end`.
- * Throws MALFORMED for three octets or more than four, which do not exist.
+ * How many octets the address that begins at `at` has; 0 when its last octet is not below `end`, and a negative number when
+ * no address begins there: three octets, or more than four, do not exist.
  */
-export function addressLengthAt(bytes: Uint8Array, at: number, end: number): AddressLength | 0 {
+export function addressLengthAt(bytes: Uint8Array, at: number, end: number): AddressLength | 0 | -1 {
   for (let length = 1; length <= 4; length += 1) {
     if (at + length > end) return 0;
-    if ((bytes[at + length - 1]! & 1) === 0) continue;
-    if (length !== 3) return length as AddressLength;
-    fail('MALFORMED', 'an address of three octets does not exist', { layer: 'hdlc', facts: { offset: at } });
+    if ((bytes[at + length - 1]! & 1) !== 0) return length === 3 ? -1 : (length as AddressLength);
   }
-  return fail('MALFORMED', 'the address does not end within four octets', { layer: 'hdlc', facts: { offset: at } });
+  return -1;
 }
 
-/** Decodes the address that is exactly these octets. Throws TRUNCATED or MALFORMED. */
-export function decodeAddress(octets: Uint8Array): HdlcAddress {
-  const length = addressLengthAt(octets, 0, octets.length);
-  if (length === 0) fail('TRUNCATED', 'the address has no last octet', { layer: 'hdlc' });
-  if (length !== octets.length) fail('TRAILING_BYTES', 'octets follow the address', { layer: 'hdlc' });
-  const seven = (index: number): number => octets[index]! >> 1;
-  if (length === 1) return { upper: seven(0), lower: null, length };
+/** Most frames carry one-octet addresses; each is made once. */
+const ONE_OCTET: readonly HdlcAddress[] = Array.from({ length: 128 }, (_, upper) => ({ upper, lower: null, length: 1 }));
+
+/** The address of `length` octets at `at`. */
+export function addressAt(bytes: Uint8Array, at: number, length: AddressLength): HdlcAddress {
+  const seven = (index: number): number => bytes[at + index]! >> 1;
+  if (length === 1) return ONE_OCTET[seven(0)] as HdlcAddress;
   if (length === 2) return { upper: seven(0), lower: seven(1), length };
   return { upper: (seven(0) << 7) | seven(1), lower: (seven(2) << 7) | seven(3), length };
+}
+
+/** Decodes the address that is exactly these octets. Throws TRUNCATED, TRAILING_BYTES or MALFORMED. */
+export function decodeAddress(octets: Uint8Array): HdlcAddress {
+  const length = addressLengthAt(octets, 0, octets.length);
+  if (length === -1) return fail('MALFORMED', 'an address has one, two or four octets', { layer: 'hdlc' });
+  if (length === 0) return fail('TRUNCATED', 'the address has no last octet', { layer: 'hdlc' });
+  if (length !== octets.length) fail('TRAILING_BYTES', 'octets follow the address', { layer: 'hdlc' });
+  return addressAt(octets, 0, length);
 }
 
 /** Whether both name the same station, in whatever number of octets: meters may answer in a longer form than asked. */

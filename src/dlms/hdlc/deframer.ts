@@ -6,13 +6,10 @@
  * (format, addresses, HCS, a missing closing flag, FCS), the search goes on at the very next octet, so that a good frame
  * behind or inside a broken one is found. One flag may close a frame and open the next; flags in a row are idle fill.
  */
-import { asBridgeError } from '../../core/errors.ts';
 import { Deframer, type DeframerItem, type Probe } from '../deframer.ts';
-import { decodeBody, FLAG, type HdlcFrame, MAX_FRAME_LENGTH, readHeader } from './frame.ts';
+import { FLAG, type HdlcFrame, MAX_FRAME_LENGTH, readFrame } from './frame.ts';
 
 const FLAGS = 2;
-/** High nibble of the frame format field. */
-const FRAME_TYPE_3 = 0xa;
 
 export type HdlcItem = DeframerItem<HdlcFrame>;
 
@@ -22,26 +19,21 @@ export class HdlcDeframer extends Deframer<HdlcFrame> {
   }
 }
 
+const IDLE_FLAG = { kind: 'skip', length: 1, reason: null } as const;
+const FLAG_ALONE = { kind: 'need', octets: 2, idle: true } as const;
+
 /** `closed`: the octet before was the last of a frame, whose closing flag is still to come and may open the next. */
-function probeHdlc(octets: Uint8Array, closed: boolean): Probe<HdlcFrame> {
-  if (octets[0] !== FLAG) {
-    const flag = octets.indexOf(FLAG);
-    return { kind: 'skip', length: flag < 0 ? octets.length : flag, reason: 'octets outside a frame' };
+function probeHdlc(octets: Uint8Array, at: number, end: number, closed: boolean): Probe<HdlcFrame> {
+  if (octets[at] !== FLAG) {
+    const flag = octets.indexOf(FLAG, at);
+    const next = flag < 0 || flag > end ? end : flag;
+    return { kind: 'skip', length: next - at, reason: 'octets outside a frame' };
   }
-  if (octets.length < 2) return { kind: 'need', octets: 2, idle: true };
-  if (octets[1] === FLAG) return { kind: 'skip', length: 1, reason: null };
-  const nothing = (reason: string): Probe<HdlcFrame> => ({ kind: 'skip', length: 1, reason: closed ? null : reason });
-  if (octets[1]! >> 4 !== FRAME_TYPE_3) return nothing('a flag without a frame format of type 3 behind it');
-  try {
-    const layout = readHeader(octets, 1, octets.length);
-    if (layout === null) return { kind: 'need', octets: octets.length + 1, idle: closed };
-    const whole = layout.length + FLAGS;
-    if (octets.length < whole) return { kind: 'need', octets: whole, idle: closed };
-    if (octets[whole - 1] !== FLAG) return nothing('no flag after the declared frame length');
-    return { kind: 'frame', frame: decodeBody(octets, 1, layout), length: whole - 1 };
-  } catch (error) {
-    const known = asBridgeError(error);
-    if (known.code === 'INTERNAL') throw error;
-    return nothing(known.message);
-  }
+  if (at + 1 >= end) return FLAG_ALONE;
+  if (octets[at + 1] === FLAG) return IDLE_FLAG;
+  const reading = readFrame(octets, at, end);
+  // The closing flag stays: it may be the next opening one.
+  if (reading.kind === 'frame') return { kind: 'frame', frame: reading.frame, length: reading.frame.length + 1 };
+  if (reading.kind === 'need') return { kind: 'need', octets: reading.octets, idle: closed };
+  return closed ? IDLE_FLAG : { kind: 'skip', length: 1, reason: reading.reason };
 }

@@ -5,20 +5,23 @@
  * Without an information field there is no HCS. There is no octet stuffing: 7E may stand anywhere between the flags.
  */
 import { fail } from '../../core/errors.ts';
-import { type AddressLength, addressLengthAt, decodeAddress, encodeAddress, type HdlcAddress } from './address.ts';
-import { crcMatches, crcOctets } from './crc.ts';
+import { type AddressLength, addressAt, addressLengthAt, encodeAddress, type HdlcAddress } from './address.ts';
+import { CRC_START, crc16, crcMatches, crcOctets, crcRegister } from './crc.ts';
 
 export const FLAG = 0x7e;
 /** Longest frame between its flags: eleven bits of length. */
 export const MAX_FRAME_LENGTH = 0x7ff;
 /** Format, two one-octet addresses, control, FCS. */
 export const MIN_FRAME_LENGTH = 7;
+/** The same with its flags. */
+const SHORTEST = MIN_FRAME_LENGTH + 2;
 
 /** Unnumbered control octets without the poll/final bit. */
 const UNNUMBERED = { SNRM: 0x83, DISC: 0x43, UA: 0x63, DM: 0x0f, FRMR: 0x87, UI: 0x03 } as const;
 /** Low nibble of the supervisory ones. */
 const SUPERVISORY = { RR: 0x01, RNR: 0x05, REJ: 0x09 } as const;
 const POLL_FINAL = 0x10;
+const SEGMENTED = 0x0800;
 
 export type HdlcControl =
   | { readonly frameType: 'I'; readonly ns: number; readonly nr: number; readonly pollFinal: boolean }
@@ -43,9 +46,9 @@ export interface HdlcFrame extends HdlcFrameContent {
   readonly frameFormatType: 3;
   /** Octets between the flags. */
   readonly length: number;
-  /** As transmitted; null without an information field. */
-  readonly hcs: Uint8Array | null;
-  readonly fcs: Uint8Array;
+  /** Null without an information field. */
+  readonly hcs: number | null;
+  readonly fcs: number;
 }
 
 export interface FrameFormat {
@@ -70,7 +73,8 @@ export function encodeControl(control: HdlcControl): number {
   }
 }
 
-export function decodeControl(octet: number): HdlcControl {
+/** What each control octet says: looked up for every frame that comes. */
+const CONTROLS: readonly HdlcControl[] = Array.from({ length: 256 }, (_, octet): HdlcControl => {
   const pollFinal = (octet & POLL_FINAL) !== 0;
   const nr = octet >> 5;
   if ((octet & 1) === 0) return { frameType: 'I', ns: (octet >> 1) & 7, nr, pollFinal };
@@ -81,6 +85,10 @@ export function decodeControl(octet: number): HdlcControl {
     if ((octet & ~POLL_FINAL) === code) return { frameType: frameType as keyof typeof UNNUMBERED, pollFinal };
   }
   return { frameType: 'unknown', octet, pollFinal };
+});
+
+export function decodeControl(octet: number): HdlcControl {
+  return CONTROLS[octet & 0xff] as HdlcControl;
 }
 
 /** The octets of a frame, flags included. Throws LIMIT_EXCEEDED when eleven bits cannot hold its length. */
@@ -98,10 +106,10 @@ export function encodeFrame({ destination, source, control, segmented, informati
   bytes.set(encodeAddress(source), 3 + destination.length);
   bytes[header] = encodeControl(control);
   if (information !== null) {
-    bytes.set(crcOctets(bytes, 1, 1 + header), 1 + header);
+    bytes.set(crcOctets(crc16(bytes, 1, 1 + header)), 1 + header);
     bytes.set(information, 3 + header);
   }
-  bytes.set(crcOctets(bytes, 1, length - 1), length - 1);
+  bytes.set(crcOctets(crc16(bytes, 1, length - 1)), length - 1);
   bytes[length + 1] = FLAG;
   return bytes;
 }
@@ -119,71 +127,95 @@ export function decodeFormat(bytes: Uint8Array, at = 0): FrameFormat {
   if (length < MIN_FRAME_LENGTH) {
     fail('MALFORMED', `a frame of ${length} octets cannot hold addresses, control and FCS`, { layer: 'hdlc' });
   }
-  return { frameFormatType: 3, segmented: (word & 0x0800) !== 0, length };
+  return { frameFormatType: 3, segmented: (word & SEGMENTED) !== 0, length };
 }
 
-/** Where the parts of a header stand, counted from the format field. */
-export interface HeaderLayout extends FrameFormat {
-  readonly destinationLength: AddressLength;
-  readonly sourceLength: AddressLength;
-  /** Offset of the octet behind the control octet: HCS, or FCS when there is no information field. */
-  readonly headerEnd: number;
-}
+export type FrameReading =
+  | { readonly kind: 'frame'; readonly frame: HdlcFrame }
+  /** It is useless to look again before so many octets are there, from the opening flag on. */
+  | { readonly kind: 'need'; readonly octets: number }
+  /** It is certain that no valid frame begins here. */
+  | { readonly kind: 'fault'; readonly code: 'MALFORMED' | 'CHECKSUM_WRONG'; readonly reason: string };
 
 /**
- * Reads the header that begins at `at`, as far as octets are there below `end`: null says that more are needed.
- * Throws MALFORMED or CHECKSUM_WRONG as soon as it is certain that no valid frame begins here.
+ * Reads the frame whose opening flag is `bytes[at]`, as far as octets are there below `end`. Faults are values, not
+ * exceptions: a disturbed line makes thousands of them. The check sequences are computed in one pass.
+ * The information field is a view of `bytes`.
  */
-export function readHeader(bytes: Uint8Array, at: number, end: number): HeaderLayout | null {
-  if (at + 2 > end) return null;
-  const format = decodeFormat(bytes, at);
-  const limit = Math.min(end, at + format.length);
-  const destinationLength = addressLengthAt(bytes, at + 2, limit);
-  if (destinationLength === 0) return incomplete(end, at + format.length);
-  const sourceLength = addressLengthAt(bytes, at + 2 + destinationLength, limit);
-  if (sourceLength === 0) return incomplete(end, at + format.length);
-  const headerEnd = 2 + destinationLength + sourceLength + 1;
-  const behind = format.length - headerEnd;
-  if (behind < 2 || behind === 3) {
-    fail('MALFORMED', `a frame length of ${format.length} does not fit a header of ${headerEnd} octets`, {
-      layer: 'hdlc',
-    });
+export function readFrame(bytes: Uint8Array, at: number, end: number): FrameReading {
+  if (at + 2 > end) return need(2);
+  if (bytes[at + 1]! >> 4 !== 0xa) return malformed('a flag without a frame format of type 3 behind it');
+  if (at + SHORTEST > end) return need(SHORTEST);
+  const word = (bytes[at + 1]! << 8) | bytes[at + 2]!;
+  const length = word & MAX_FRAME_LENGTH;
+  const whole = length + 2;
+  if (length < MIN_FRAME_LENGTH) {
+    return malformed(`a frame of ${length} octets cannot hold addresses, control and FCS`);
   }
-  if (behind > 2) {
-    if (at + headerEnd + 2 > end) return null;
-    if (!crcMatches(bytes, at, at + headerEnd)) fail('CHECKSUM_WRONG', 'the header check sequence (HCS) is wrong');
-  } else if (at + headerEnd > end) return null;
-  return { ...format, destinationLength, sourceLength, headerEnd };
-}
 
-function incomplete(end: number, frameEnd: number): null {
-  if (end >= frameEnd) fail('MALFORMED', 'the frame ends inside an address', { layer: 'hdlc' });
-  return null;
-}
-
-/**
- * Decodes what stands between the flags; `bytes[at]` is the first octet of the format field, and `layout` was read there.
- * Nothing of the result refers to `bytes`. Throws CHECKSUM_WRONG for a wrong FCS.
- */
-export function decodeBody(bytes: Uint8Array, at: number, layout: HeaderLayout): HdlcFrame {
-  const { frameFormatType, segmented, length, destinationLength, sourceLength, headerEnd } = layout;
-  if (!crcMatches(bytes, at, at + length - 2)) fail('CHECKSUM_WRONG', 'the frame check sequence (FCS) is wrong');
-  const part = (from: number, to: number): Uint8Array => Uint8Array.prototype.slice.call(bytes, at + from, at + to);
-  const hasInformation = length - headerEnd > 2;
+  const destinationAt = at + 3;
+  const destinationLength = addressLengthAt(bytes, destinationAt, end);
+  if (destinationLength < 0) return malformed(WRONG_ADDRESS);
+  const sourceAt = destinationAt + destinationLength;
+  const sourceLength = destinationLength === 0 ? 0 : addressLengthAt(bytes, sourceAt, end);
+  if (sourceLength < 0) return malformed(WRONG_ADDRESS);
+  if (sourceLength === 0) return end - at < whole ? need(end - at + 1) : malformed('the frame ends inside an address');
+  const headerEnd = sourceAt + sourceLength + 1;
+  const check = at + 1 + length - 2;
+  const hasInformation = check > headerEnd;
+  if (check < headerEnd || check === headerEnd + 1) {
+    return malformed(`a frame length of ${length} does not fit a header of ${headerEnd - at - 1} octets`);
+  }
+  if (hasInformation && headerEnd + 2 > end) return need(headerEnd + 2 - at);
+  const header = crcRegister(CRC_START, bytes, at + 1, headerEnd);
+  if (hasInformation && !crcMatches(header, bytes, headerEnd)) return WRONG_HCS;
+  if (at + whole > end) return need(whole);
+  if (bytes[check + 2] !== FLAG) return malformed('no flag after the declared frame length');
+  if (!crcMatches(hasInformation ? crcRegister(header, bytes, headerEnd, check) : header, bytes, check)) {
+    return WRONG_FCS;
+  }
   return {
-    frameFormatType,
-    segmented,
-    length,
-    destination: decodeAddress(part(2, 2 + destinationLength)),
-    source: decodeAddress(part(2 + destinationLength, 2 + destinationLength + sourceLength)),
-    control: decodeControl(bytes[at + headerEnd - 1]!),
-    hcs: hasInformation ? part(headerEnd, headerEnd + 2) : null,
-    information: hasInformation ? part(headerEnd + 2, length - 2) : null,
-    fcs: part(length - 2, length),
+    kind: 'frame',
+    frame: {
+      frameFormatType: 3,
+      segmented: (word & SEGMENTED) !== 0,
+      length,
+      destination: addressAt(bytes, destinationAt, destinationLength as AddressLength),
+      source: addressAt(bytes, sourceAt, sourceLength as AddressLength),
+      control: decodeControl(bytes[headerEnd - 1]!),
+      hcs: hasInformation ? header ^ 0xffff : null,
+      information: hasInformation
+        ? new Uint8Array(bytes.buffer, bytes.byteOffset + headerEnd + 2, check - headerEnd - 2)
+        : null,
+      fcs: bytes[check]! | (bytes[check + 1]! << 8),
+    },
   };
 }
 
-/** Decodes exactly one frame with its flags. Throws MALFORMED, TRUNCATED, TRAILING_BYTES or CHECKSUM_WRONG. */
+const WRONG_ADDRESS = 'an address has one, two or four octets';
+const WRONG_HCS = {
+  kind: 'fault',
+  code: 'CHECKSUM_WRONG',
+  reason: 'the header check sequence (HCS) is wrong',
+} as const;
+const WRONG_FCS = {
+  kind: 'fault',
+  code: 'CHECKSUM_WRONG',
+  reason: 'the frame check sequence (FCS) is wrong',
+} as const;
+
+function need(octets: number): FrameReading {
+  return { kind: 'need', octets };
+}
+
+function malformed(reason: string): FrameReading {
+  return { kind: 'fault', code: 'MALFORMED', reason };
+}
+
+/**
+ * Decodes exactly one frame with its flags; its information is a view of `bytes`.
+ * Throws MALFORMED, TRUNCATED, TRAILING_BYTES or CHECKSUM_WRONG.
+ */
 export function decodeFrame(bytes: Uint8Array): HdlcFrame {
   if (bytes.length < 2 || bytes[0] !== FLAG) {
     fail('MALFORMED', 'a frame begins with the flag 7E', { layer: 'hdlc' });
@@ -201,7 +233,8 @@ export function decodeFrame(bytes: Uint8Array): HdlcFrame {
       layer: 'hdlc',
     });
   }
-  const layout = readHeader(bytes, 1, 1 + length);
-  if (layout === null) return fail('MALFORMED', 'the frame ends inside its header', { layer: 'hdlc' });
-  return decodeBody(bytes, 1, layout);
+  const reading = readFrame(bytes, 0, bytes.length);
+  if (reading.kind === 'frame') return reading.frame;
+  if (reading.kind === 'need') return fail('MALFORMED', 'the frame ends inside its header', { layer: 'hdlc' });
+  return fail(reading.code, reading.reason, { layer: 'hdlc' });
 }
