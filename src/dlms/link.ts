@@ -15,8 +15,10 @@ export interface Discarded {
 export type LinkEvent =
   /** The link stands (UA received); at once for the wrapper. */
   | { readonly kind: 'connected' }
-  /** A whole APDU, segments joined, LLC removed. `unsolicited` when it came in a UI frame or to nobody's request. */
+  /** A whole APDU, segments joined, LLC removed. `unsolicited`: in a UI frame, a notification, or to nobody's request. */
   | { readonly kind: 'apdu'; readonly apdu: Uint8Array; readonly unsolicited: boolean }
+  /** The meter answered the keep-alive. */
+  | { readonly kind: 'alive' }
   /** UA or DM after DISC. */
   | { readonly kind: 'disconnected' }
   /** The link is unusable; connect anew. */
@@ -37,6 +39,8 @@ export interface ClientLink {
   send(apdu: Uint8Array): LinkOutput;
   /** Awaits one more APDU without sending one: what came was not all. */
   listen(): LinkOutput;
+  /** Keeps the meter's inactivity time-out from ending the link (HDLC: RR); the wrapper has none and is alive at once. */
+  keepAlive(): LinkOutput;
   /** Sends one APDU that is not answered, beside what is under way. */
   notify(apdu: Uint8Array): LinkOutput;
   /** Whether the peer has all that was sent, as far as this link can tell: repeating it would bring nothing. */
@@ -50,3 +54,14 @@ export interface ClientLink {
 }
 
 export const NOTHING: LinkOutput = { send: [], events: [] };
+
+/**
+ * Tags of APDUs that a server sends on its own: information report, data and event notification, and their glo- and
+ * ded-ciphered forms.
+ */
+const NOTIFICATION_TAGS: ReadonlySet<number> = new Set([0x18, 0x0f, 0xc2, 0x38, 0x58, 0xca, 0xd2]);
+
+/** Whether an APDU answers nothing, by its tag. Under general ciphering nobody can tell without the key. */
+export function isNotification(apdu: Uint8Array): boolean {
+  return NOTIFICATION_TAGS.has(apdu[0] ?? -1);
+}

@@ -120,7 +120,8 @@ function probeMbus(octets: Uint8Array, at: number, end: number): Probe<MbusFrame
   if (end - at < HEADER_OCTETS) return { kind: 'need', octets: HEADER_OCTETS, idle: false };
   const fault = (reason: string): Probe<MbusFrame> => ({ kind: 'skip', length: 1, reason });
   const length = octets[at + 1]!;
-  if (octets[at + 3] !== START || octets[at + 2] !== length) return fault('no header of an M-Bus long frame (68 L L 68)');
+  if (octets[at + 3] !== START || octets[at + 2] !== length)
+    return fault('no header of an M-Bus long frame (68 L L 68)');
   const whole = length + FRAMING_OCTETS;
   if (end - at < whole) return { kind: 'need', octets: whole, idle: false };
   const reading = readMbus(octets.subarray(at, at + whole));

@@ -10,7 +10,7 @@ import { ByteReader, ByteWriter } from '../core/bytes.ts';
 import { fail } from '../core/errors.ts';
 import { Deframer, type DeframerItem, type Probe } from './deframer.ts';
 import { Evidence } from './evidence.ts';
-import type { ClientLink, LinkEvent, LinkOutput } from './link.ts';
+import { type ClientLink, isNotification, type LinkEvent, type LinkOutput } from './link.ts';
 import type { MeterSettings } from './settings.ts';
 
 export const WRAPPER_VERSION = 1;
@@ -87,12 +87,6 @@ function mayBegin(octets: Uint8Array, at: number, end: number): boolean {
   return octets[at] === 0 && (at + 1 >= end || octets[at + 1] === WRAPPER_VERSION);
 }
 
-/**
- * Tags of APDUs that a server sends on its own: information report, data and event notification, and their glo- and
- * ded-ciphered forms. The wrapper has no UI frame that would tell.
- */
-const NOTIFICATION_TAGS: ReadonlySet<number> = new Set([0x18, 0x0f, 0xc2, 0x38, 0x58, 0xca, 0xd2]);
-
 /** The client's end. There is no link to make: connected and disconnected at once. */
 export class WrapperClientLink implements ClientLink {
   private readonly client: number;
@@ -127,6 +121,10 @@ export class WrapperClientLink implements ClientLink {
     if (!this.connected) fail('LINK_LOST', 'the wrapper link is not connected', { layer: 'wrapper' });
     this.awaiting = true;
     return { send: [], events: [] };
+  }
+
+  keepAlive(): LinkOutput {
+    return { send: [], events: [{ kind: 'alive' }] };
   }
 
   notify(apdu: Uint8Array): LinkOutput {
@@ -172,7 +170,7 @@ export class WrapperClientLink implements ClientLink {
     }
     if (!this.connected) return discard('the link is not connected');
     if (apdu.length === 0) return discard('a message without an APDU');
-    const unsolicited = !this.awaiting || NOTIFICATION_TAGS.has(apdu[0]!);
+    const unsolicited = !this.awaiting || isNotification(apdu);
     if (!unsolicited) this.awaiting = false;
     return { kind: 'apdu', apdu, unsolicited };
   }

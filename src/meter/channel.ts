@@ -44,7 +44,7 @@ export interface ChannelCounts {
 /** Octets may trickle in and keep a response alive, but for no longer than this many response time-outs. */
 const TRICKLE_TIMEOUTS = 4;
 
-type Awaited = 'connected' | 'apdu' | 'disconnected';
+type Awaited = 'connected' | 'apdu' | 'alive' | 'disconnected';
 
 interface Operation {
   readonly awaits: Awaited;
@@ -105,6 +105,11 @@ export class MeterChannel implements WireReceiver {
       },
       silence,
     );
+  }
+
+  /** Keeps the link from the meter's inactivity time-out. Throws METER_TIMEOUT, LINK_LOST and the like. */
+  async keepAlive(): Promise<void> {
+    await this.run('alive', () => this.options.link.keepAlive());
   }
 
   /** Sends one APDU that is not answered. */
@@ -179,6 +184,7 @@ export class MeterChannel implements WireReceiver {
   private report(event: LinkEvent): void {
     switch (event.kind) {
       case 'connected':
+      case 'alive':
       case 'disconnected':
         if (this.operation?.awaits === event.kind) this.finish((operation) => operation.resolve(EMPTY));
         return;

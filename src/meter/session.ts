@@ -164,6 +164,21 @@ export class MeterSession implements ServiceCarrier {
     return this.services.objectList();
   }
 
+  /**
+   * Keeps a standing association from the inactivity time-out of an HDLC link; does nothing where none stands, or over the
+   * wrapper. Throws METER_TIMEOUT, LINK_LOST or LINE_*: then the association is gone.
+   */
+  async keepAlive(): Promise<void> {
+    const { standing } = this;
+    if (standing?.association.state !== 'associated') return;
+    try {
+      await standing.keepAlive();
+    } catch (thrown) {
+      this.forget();
+      throw thrown;
+    }
+  }
+
   /** Releases the association and the link; what goes wrong then does not matter, the line may be closed next. */
   async release(): Promise<void> {
     const { standing } = this;

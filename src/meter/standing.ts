@@ -64,6 +64,12 @@ export class StandingAssociation {
     return exchange.result;
   }
 
+  /** Keeps the link from its inactivity time-out. Throws METER_TIMEOUT, LINK_LOST and LINE_*. */
+  async keepAlive(): Promise<void> {
+    await this.heard;
+    await this.channel.keepAlive();
+  }
+
   /** Releases association and link. What goes wrong then does not matter. */
   async end(): Promise<void> {
     try {

@@ -4,26 +4,40 @@
  */
 import { performance } from 'node:perf_hooks';
 import { test } from 'vitest';
-import { fromHex } from '../../src/core/bytes.ts';
-import { type Data, dataBytes, parseData } from '../../src/dlms/axdr/data.ts';
-import { HdlcDeframer } from '../../src/dlms/hdlc/deframer.ts';
-import { isGloDed, protectApdu, unprotectApdu } from '../../src/dlms/security/apdu-protection.ts';
-import { securityControlFor } from '../../src/dlms/security/suite.ts';
-import { decodeApdu } from '../../src/dlms/xdlms/apdu.ts';
+import type { Data } from '../../src/dlms/axdr/data.ts';
+import { built } from './built.ts';
 
-const SECONDS = 0.5;
+const { concat, fromHex } = await built<typeof import('../../src/core/bytes.ts')>('core/bytes.js');
+const { dataBytes, parseData } = await built<typeof import('../../src/dlms/axdr/data.ts')>('dlms/axdr/data.js');
+const { clientAddress, serverAddress } =
+  await built<typeof import('../../src/dlms/hdlc/address.ts')>('dlms/hdlc/address.js');
+const { HdlcDeframer } = await built<typeof import('../../src/dlms/hdlc/deframer.ts')>('dlms/hdlc/deframer.js');
+const { encodeFrame } = await built<typeof import('../../src/dlms/hdlc/frame.ts')>('dlms/hdlc/frame.js');
+const { isGloDed, protectApdu, unprotectApdu } = await built<
+  typeof import('../../src/dlms/security/apdu-protection.ts')
+>('dlms/security/apdu-protection.js');
+const { securityControlFor } = await built<typeof import('../../src/dlms/security/suite.ts')>('dlms/security/suite.js');
+const { encodeWrapper, WrapperDeframer } = await built<typeof import('../../src/dlms/wrapper.ts')>('dlms/wrapper.js');
+const { decodeApdu } = await built<typeof import('../../src/dlms/xdlms/apdu.ts')>('dlms/xdlms/apdu.js');
 
-/** Runs for half a second after a warm-up; returns calls per second. */
+const SLICES = 8;
+const SLICE_MS = 80;
+const STREAM_OCTETS = 9200;
+
+/** Calls per second after a warm-up: the best of several slices, so that what else this machine does counts less. */
 function rate(run: () => void): number {
   for (let warm = 0; warm < 200; warm += 1) run();
-  const end = performance.now() + SECONDS * 1000;
-  let calls = 0;
-  const begun = performance.now();
-  while (performance.now() < end) {
-    for (let inner = 0; inner < 50; inner += 1) run();
-    calls += 50;
+  let best = 0;
+  for (let slice = 0; slice < SLICES; slice += 1) {
+    const begun = performance.now();
+    let calls = 0;
+    do {
+      for (let inner = 0; inner < 50; inner += 1) run();
+      calls += 50;
+    } while (performance.now() - begun < SLICE_MS);
+    best = Math.max(best, (calls * 1000) / (performance.now() - begun));
   }
-  return (calls * 1000) / (performance.now() - begun);
+  return best;
 }
 
 function print(what: string, value: number, unit: string): void {
@@ -83,23 +97,71 @@ test('the protocol stack', () => {
     }),
     'times/s',
   );
+});
 
-  const frame = fromHex('7ea02c02232110af9fe6e600601da109060760857405080101be10040e01000000065f1f0400001e1dffffc5e47e');
-  const stream = Uint8Array.from({ length: frame.length * 200 }, (_, index) => frame[index % frame.length] ?? 0);
-  const octets = [...stream].map((octet) => Uint8Array.of(octet));
+const TABLE = Uint16Array.from({ length: 256 }, (_, octet) => {
+  let crc = octet;
+  for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0x8408 : crc >>> 1;
+  return crc;
+});
+
+/** The bare loop: no frames, no copies, only what nobody can do without: the check sequence of every octet by one table. */
+function checkSequence(octets: Uint8Array): number {
+  let crc = 0xffff;
+  for (let at = 0; at < octets.length; at += 1) crc = (crc >>> 8) ^ TABLE[(crc ^ octets[at]!) & 0xff]!;
+  return crc;
+}
+
+/** A barer one, which does nothing useful. */
+function sum(octets: Uint8Array): number {
+  let total = 0;
+  for (let at = 0; at < octets.length; at += 1) total = (total + octets[at]!) & 0xffff;
+  return total;
+}
+
+function uiFrame(informationLength: number): Uint8Array {
+  const information = Uint8Array.from({ length: informationLength }, (_, index) => index * 7);
+  return encodeFrame({
+    destination: clientAddress(16),
+    source: serverAddress(1, 17, null),
+    control: { frameType: 'UI', pollFinal: true },
+    segmented: false,
+    information,
+  });
+}
+
+function repeated(frame: Uint8Array): Uint8Array {
+  const times = Math.ceil(STREAM_OCTETS / frame.length);
+  return concat(Array.from({ length: times }, () => frame));
+}
+
+test.each([
+  ['HDLC, frames of 46 octets', () => new HdlcDeframer(), uiFrame(33)],
+  ['HDLC, frames of 141 octets', () => new HdlcDeframer(), uiFrame(128)],
+  ['HDLC, frames of 1037 octets', () => new HdlcDeframer(), uiFrame(1024)],
+  ['wrapper, messages of 136 octets', () => new WrapperDeframer(), encodeWrapper(1, 16, new Uint8Array(128))],
+])('deframing: %s', (name, deframer, frame) => {
+  const stream = repeated(frame);
+  const octets = Array.from(stream, (octet) => Uint8Array.of(octet));
   const megabytes = stream.length / 1e6;
-  let sum = 0;
+  let sink = 0;
+  const crc = rate(() => {
+    sink += checkSequence(stream);
+  });
   const bare = rate(() => {
-    for (const octet of stream) sum = (sum + octet) & 0xffff;
+    sink += sum(stream);
   });
-  const chunks = rate(() => void new HdlcDeframer().push(stream));
+  const chunk = rate(() => {
+    sink += deframer().push(stream).length;
+  });
   const single = rate(() => {
-    const deframer = new HdlcDeframer();
-    for (const octet of octets) deframer.push(octet);
+    const one = deframer();
+    for (const octet of octets) sink += one.push(octet).length;
   });
-  print('deframe HDLC, in one chunk', chunks * megabytes, 'MB/s');
-  print('deframe HDLC, octet by octet', single * megabytes, 'MB/s');
-  print('a bare loop over the octets (the same run)', bare * megabytes, 'MB/s');
-  print('  bare loop / deframing in one chunk', bare / chunks, 'times');
-  if (sum < 0) throw new Error('unreachable');
+  print(`deframe ${name}, in one chunk`, chunk * megabytes, 'MB/s');
+  print('  octet by octet', single * megabytes, 'MB/s');
+  print('  bare loop: the check sequence of every octet', crc * megabytes, 'MB/s');
+  print('  a loop that only sums', bare * megabytes, 'MB/s');
+  print('  bare loop / deframing in one chunk', crc / chunk, 'times');
+  if (sink < 0) throw new Error('unreachable');
 });

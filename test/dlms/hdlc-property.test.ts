@@ -17,6 +17,8 @@ type Damage = 'none' | 'lose' | 'double' | 'flip' | 'cut' | 'junk' | 'drop-octet
 interface Line {
   readonly infoLength: number;
   readonly window: number;
+  /** The meter answers frames out of sequence by REJ. */
+  readonly rejects: boolean;
   /** Applied to the frames that pass, in turn; then the line is good. */
   readonly damage: readonly Damage[];
   readonly requests: readonly { readonly request: number; readonly answer: number }[];
@@ -27,6 +29,7 @@ interface Line {
 const lines: fc.Arbitrary<Line> = fc.record({
   infoLength: fc.integer({ min: 32, max: 200 }),
   window: fc.integer({ min: 1, max: 7 }),
+  rejects: fc.boolean(),
   damage: fc.array(
     fc.oneof(
       { weight: 5, arbitrary: fc.constant<Damage>('none') },
@@ -68,12 +71,16 @@ function damaged(frame: Uint8Array, damage: Damage, turn: number): Uint8Array[] 
   }
 }
 
-function run({ infoLength, window, damage, requests, portion }: Line): { delivered: number; failures: number } {
+function run({ infoLength, window, rejects, damage, requests, portion }: Line): {
+  delivered: number;
+  failures: number;
+} {
   const client = new HdlcClientLink({ client: 16, server: 1, physical: 17, addressSize: null, infoLength, window });
   const server = new HdlcServerLink({
     client: clientAddress(16),
     server: serverAddress(1, 17, null),
     parameters: symmetricParameters(infoLength, window),
+    rejects,
   });
   const deframer = new HdlcDeframer();
   let toServer: Uint8Array[] = [];
@@ -157,8 +164,12 @@ test('no line makes the link deliver a wrong APDU, or one twice', () => {
 
 test('a line that only loses one frame in ten never breaks the link', () => {
   const requests = Array.from({ length: 40 }, (_, index) => ({ request: 20 + index * 7, answer: 900 - index * 20 }));
-  for (const window of [1, 3, 7]) {
+  const kinds = [1, 3, 7].flatMap((window) => [true, false].map((rejects) => ({ window, rejects })));
+  for (const { window, rejects } of kinds) {
     const damage = Array.from({ length: 2000 }, (_, index): Damage => (index % 10 === 7 ? 'lose' : 'none'));
-    expect(run({ infoLength: 64, window, damage, requests, portion: 1 })).toEqual({ delivered: 40, failures: 0 });
+    expect(run({ infoLength: 64, window, rejects, damage, requests, portion: 1 })).toEqual({
+      delivered: 40,
+      failures: 0,
+    });
   }
 });

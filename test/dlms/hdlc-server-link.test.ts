@@ -26,7 +26,7 @@ const i = (ns: number, nr: number, information: string, flags = ''): HdlcFrame =
   command({ frameType: 'I', ns, nr, pollFinal: !flags.includes('-') }, information, flags.includes('+'));
 
 const unconnected = (infoLength = 128, window = 1): HdlcServerLink =>
-  new HdlcServerLink({ client, server, parameters: symmetricParameters(infoLength, window) });
+  new HdlcServerLink({ client, server, parameters: symmetricParameters(infoLength, window), rejects: false });
 const connected = (infoLength = 128, window = 1): HdlcServerLink => {
   const link = unconnected(infoLength, window);
   link.receive(command(SNRM, encodeParameters(symmetricParameters(infoLength, window))));

@@ -10,8 +10,9 @@ export function sentFrames(output: LinkOutput): string[] {
     const { control, segmented, information } = decodeFrame(bytes);
     const words: string[] = [control.frameType];
     if (control.frameType === 'I') words.push(`${control.ns}/${control.nr}`);
-    if (control.frameType === 'RR' || control.frameType === 'RNR') words.push(`${control.nr}`);
-    if (control.frameType === 'I' || control.frameType === 'RR') words.push(control.pollFinal ? 'P' : '-');
+    if (control.frameType === 'RR' || control.frameType === 'RNR' || control.frameType === 'REJ')
+      words.push(`${control.nr}`);
+    if (['I', 'RR', 'REJ'].includes(control.frameType)) words.push(control.pollFinal ? 'P' : '-');
     if (information !== null && control.frameType !== 'SNRM') words.push(toHex(information));
     if (segmented) words.push('+');
     return words.join(' ');

@@ -78,7 +78,11 @@ export function addressLengthAt(bytes: Uint8Array, at: number, end: number): Add
 }
 
 /** Most frames carry one-octet addresses; each is made once. */
-const ONE_OCTET: readonly HdlcAddress[] = Array.from({ length: 128 }, (_, upper) => ({ upper, lower: null, length: 1 }));
+const ONE_OCTET: readonly HdlcAddress[] = Array.from({ length: 128 }, (_, upper) => ({
+  upper,
+  lower: null,
+  length: 1,
+}));
 
 /** The address of `length` octets at `at`. */
 export function addressAt(bytes: Uint8Array, at: number, length: AddressLength): HdlcAddress {

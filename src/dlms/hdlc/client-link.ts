@@ -10,114 +10,97 @@
  * Recovery. Nothing that is corrupt is ever answered; silence is. On a time-out the client first enquires with RR (poll):
  * N(R) of what comes back tells whether the request or the answer was lost, and the meter repeats what we did not
  * acknowledge (checkpoint recovery). The next time-out repeats the unacknowledged I-frames, for meters that do not
- * understand an enquiry. REJ is understood but never sent: the DLMS profile does not know it. Sequence numbers keep
- * repetitions from being delivered twice. A duplicate is answered only while an answer is being received, and once for
- * each V(R); otherwise every stray copy would beget another one, for ever.
+ * understand an enquiry. A frame out of sequence is answered by RR, which asks for the same frames as REJ would: the DLMS
+ * profile has no REJ, and a station that does not know it answers FRMR. A meter that has sent REJ itself is sent REJ.
+ * Sequence numbers keep repetitions from being delivered twice. A duplicate is answered only while an answer is being
+ * received, and once for each V(R); otherwise every stray copy would beget another one, for ever.
  *
  * `client-states.ts` is the table of states and frames. When the retries are used up, any waiting state fails with what
  * the line had to say (`Evidence`).
  */
-import { BridgeError, fail } from '../../core/errors.ts';
-import { Evidence } from '../evidence.ts';
-import type { ClientLink, LinkEvent, LinkOutput } from '../link.ts';
-import { type Quirks, quirksOf } from '../quirks.ts';
-import type { MeterSettings } from '../settings.ts';
-import { addressName, clientAddress, type HdlcAddress, serverAddressOf } from './address.ts';
+import { asBridgeError, BridgeError, fail } from '../../core/errors.ts';
+import { type ClientLink, isNotification, type LinkOutput } from '../link.ts';
+import { clientAddress, serverAddressOf } from './address.ts';
+import { apdusIn } from './apdus.ts';
 import { AWAITED, type HdlcClientState, lostBy, REACTIONS } from './client-states.ts';
-import { HdlcDeframer, type HdlcItem } from './deframer.ts';
-import { StationFilter } from './filter.ts';
-import { encodeFrame, type HdlcControl, type HdlcFrame } from './frame.ts';
-import { LLC_COMMAND, segmentsOf, splitLlc } from './llc.ts';
+import type { HdlcControl, HdlcFrame } from './frame.ts';
+import { LLC_COMMAND, segmentsOf } from './llc.ts';
+import { type HdlcLinkSettings, Negotiation } from './negotiation.ts';
 import { Notifications } from './notifications.ts';
-import {
-  DEFAULT_INFO_LENGTH,
-  DEFAULT_WINDOW,
-  decodeParameters,
-  encodeParameters,
-  type HdlcLimits,
-  type HdlcParameters,
-  negotiated,
-  symmetricParameters,
-} from './parameters.ts';
+import { StepOutput } from './output.ts';
+import type { HdlcLimits } from './parameters.ts';
 import { SegmentReceiver, SegmentSender } from './sequence.ts';
+import { type Discard, type HeardFrame, StationInput } from './station-input.ts';
 
 type InformationControl = Extract<HdlcControl, { frameType: 'I' }>;
 type SupervisoryControl = Extract<HdlcControl, { frameType: 'RR' | 'RNR' | 'REJ' }>;
-type Discard = (reason: string) => void;
-
-/** What of a meter's settings concerns the link. */
-export type HdlcLinkSettings = Pick<
-  MeterSettings,
-  'client' | 'server' | 'physical' | 'addressSize' | 'window' | 'infoLength'
-> & { readonly quirks?: MeterSettings['quirks'] };
 
 export const DEFAULT_RETRIES = 2;
 /** No APDU of a real meter is longer. */
 export const MAX_APDU_LENGTH = 4 * 1024 * 1024;
 /** A meter that is not ready answers a poll with RR. After so many in a row the response time-out paces the polls. */
 const MAX_POLLS_IN_A_ROW = 20;
+const NO_OCTETS = new Uint8Array(0);
+
+/** What was done in vain since the last progress. */
+interface Attempts {
+  timeouts: number;
+  /** Of I-frames that the meter has had its turn to take. */
+  repetitions: number;
+  /** Polls that brought no answer. */
+  polls: number;
+  answeredDuplicate: boolean;
+}
+
+const NO_ATTEMPTS: Attempts = { timeouts: 0, repetitions: 0, polls: 0, answeredDuplicate: false };
 
 export class HdlcClientLink implements ClientLink {
-  private readonly client: HdlcAddress;
-  private readonly server: HdlcAddress;
   private readonly retries: number;
-  private readonly proposal: HdlcParameters;
-  private readonly deframer = new HdlcDeframer();
-  private readonly filter: StationFilter;
+  private readonly negotiation: Negotiation;
+  private readonly input: StationInput;
   private readonly sender = new SegmentSender();
   private readonly receiver = new SegmentReceiver(MAX_APDU_LENGTH);
   private readonly notifications = new Notifications(MAX_APDU_LENGTH);
-  private readonly plainProposal: HdlcParameters;
-  private readonly quirks: Quirks;
   private state: HdlcClientState = 'disconnected';
-  private limits: HdlcLimits;
-  /** The SNRM goes without parameters, since the meter refused one that had them. */
-  private plain = false;
-  private evidence = new Evidence('hdlc');
-  /** Since the last progress: time-outs, repetitions of I-frames, polls that were answered by RR, answered duplicates. */
-  private timeouts = 0;
-  private repetitions = 0;
-  private polls = 0;
-  private answeredDuplicate = false;
+  private attempts: Attempts = { ...NO_ATTEMPTS };
   /** Frames received since our last poll. */
   private received = 0;
   /** The meter gave the turn back, or never had it. */
   private hasTurn = true;
-  private out: Uint8Array[] = [];
-  private events: LinkEvent[] = [];
+  /** The meter has sent REJ on this link, so it knows it. */
+  private knowsReject = false;
+  private readonly output: StepOutput;
 
   /** Throws INVALID_VALUE for addresses that HDLC cannot carry. `retries` is how often silence is answered by repeating. */
   constructor(settings: HdlcLinkSettings, retries = DEFAULT_RETRIES) {
-    this.client = clientAddress(settings.client);
-    this.server = serverAddressOf(settings);
+    const client = clientAddress(settings.client);
+    const server = serverAddressOf(settings);
     this.retries = retries;
-    this.quirks = quirksOf(settings);
-    this.filter = new StationFilter(this.client, this.server);
-    this.proposal = symmetricParameters(settings.infoLength, settings.window);
-    this.plainProposal = symmetricParameters(Math.min(settings.infoLength, DEFAULT_INFO_LENGTH), DEFAULT_WINDOW);
-    this.limits = negotiated(this.plainProposal, {});
+    this.output = new StepOutput(client, server);
+    this.input = new StationInput(client, server, this.output);
+    this.negotiation = new Negotiation(settings);
   }
 
   /** What was negotiated with the meter; the defaults before that. */
   get negotiated(): HdlcLimits {
-    return this.limits;
+    return this.negotiation.limits;
   }
 
   connect(): LinkOutput {
     this.state = 'disconnected';
-    this.takeAll(this.deframer.flush());
+    this.takeAll(this.input.flush());
     this.begin('connecting');
-    this.plain = this.quirks.snrmWithoutParameters;
+    this.negotiation.begin();
     this.sendSnrm();
-    return this.drain();
+    return this.output.take();
   }
 
   send(apdu: Uint8Array): LinkOutput {
     this.requireLink();
-    this.sender.enqueue(segmentsOf(LLC_COMMAND, apdu, this.limits.sendInfoLength));
+    this.sender.enqueue(segmentsOf(LLC_COMMAND, apdu, this.negotiated.sendInfoLength));
     if (this.state === 'connected') this.begin('awaiting');
     if (this.sender.isIdle) this.sendNext();
-    return this.drain();
+    return this.output.take();
   }
 
   listen(): LinkOutput {
@@ -126,16 +109,24 @@ export class HdlcClientLink implements ClientLink {
       this.begin('awaiting');
       if (this.hasTurn) this.poll();
     }
-    return this.drain();
+    return this.output.take();
+  }
+
+  keepAlive(): LinkOutput {
+    this.requireLink();
+    if (this.state !== 'connected') fail('INTERNAL', 'a keep-alive while an answer is awaited', { layer: 'hdlc' });
+    this.begin('polling');
+    this.poll();
+    return this.output.take();
   }
 
   notify(apdu: Uint8Array): LinkOutput {
     this.requireLink();
-    const segments = segmentsOf(LLC_COMMAND, apdu, this.limits.sendInfoLength);
+    const segments = segmentsOf(LLC_COMMAND, apdu, this.negotiated.sendInfoLength);
     for (const [index, information] of segments.entries()) {
       this.sendControl({ frameType: 'UI', pollFinal: false }, information, index < segments.length - 1);
     }
-    return this.drain();
+    return this.output.take();
   }
 
   get isSettled(): boolean {
@@ -143,6 +134,7 @@ export class HdlcClientLink implements ClientLink {
   }
 
   private requireLink(): void {
+    if (this.state === 'polling') fail('INTERNAL', 'a request while a keep-alive is awaited', { layer: 'hdlc' });
     if (this.state !== 'connected' && this.state !== 'awaiting') fail('LINK_LOST', `the HDLC link is ${this.state}`);
   }
 
@@ -152,71 +144,46 @@ export class HdlcClientLink implements ClientLink {
   }
 
   receive(bytes: Uint8Array): LinkOutput {
-    this.evidence.heard(bytes);
-    this.takeAll(this.deframer.push(bytes));
-    return this.drain();
+    this.takeAll(this.input.hear(bytes));
+    return this.output.take();
   }
 
   timeout(): LinkOutput {
     // Half a frame may hide a whole one behind it: what is found now is as good as if it had come in time.
     const before = this.state;
-    this.takeAll(this.deframer.flush());
-    if (this.out.length > 0 || this.state !== before) return this.drain();
-    if (this.state === 'disconnected' || this.state === 'connected') return this.drain();
-    if (this.timeouts >= this.retries) this.lose(this.evidence.error(AWAITED[this.state]));
+    this.takeAll(this.input.flush());
+    if (this.output.hasFrames || this.state !== before) return this.output.take();
+    if (this.state === 'disconnected' || this.state === 'connected') return this.output.take();
+    if (this.attempts.timeouts >= this.retries) this.lose(this.input.failure(AWAITED[this.state]));
     else {
-      this.timeouts += 1;
+      this.attempts.timeouts += 1;
       this.repeat();
     }
-    return this.drain();
+    return this.output.take();
   }
 
   disconnect(): LinkOutput {
-    if (this.state === 'disconnected') this.events.push({ kind: 'disconnected' });
+    if (this.state === 'disconnected') this.output.event({ kind: 'disconnected' });
     else {
       this.begin('disconnecting');
       this.sendControl({ frameType: 'DISC', pollFinal: true });
     }
-    return this.drain();
+    return this.output.take();
   }
 
   private repeat(): void {
-    this.polls = 0;
+    this.attempts.polls = 0;
     if (this.state === 'connecting') this.sendSnrm();
     else if (this.state === 'disconnecting') this.sendControl({ frameType: 'DISC', pollFinal: true });
-    else if (this.sender.unacknowledged === 0 || this.timeouts % 2 === 1) this.poll();
+    else if (this.sender.unacknowledged === 0 || this.attempts.timeouts % 2 === 1) this.poll();
     else {
       this.sender.rewind();
       this.sendBurst();
     }
   }
 
-  private takeAll(items: readonly HdlcItem[]): void {
-    for (const item of items) {
-      if (item.kind === 'discarded') {
-        this.evidence.discarded(item.discarded.reason);
-        this.events.push(item);
-      } else this.takeFrame(item.frame, item.offset);
-    }
-  }
-
-  private takeFrame(frame: HdlcFrame, offset: number): void {
-    this.evidence.frame();
-    const discard: Discard = (reason) => {
-      this.events.push({ kind: 'discarded', discarded: { offset, length: frame.length + 2, reason } });
-    };
-    const origin = this.filter.originOf(frame);
-    if (origin === 'meter') this.react(frame, discard);
-    else if (origin === 'echo') {
-      this.evidence.echo();
-      discard('own echo');
-    } else {
-      const answered = `server ${addressName(frame.source)} to client ${addressName(frame.destination)}`;
-      if (this.filter.concernsUs(frame)) {
-        this.evidence.otherAddress(`server ${addressName(this.server)} as client ${this.client.upper}`, answered);
-      }
-      discard(`other address: ${answered}`);
-    }
+  private takeAll(heard: Iterable<HeardFrame>): void {
+    for (const { frame, discard } of heard) this.react(frame, discard);
   }
 
   private react(frame: HdlcFrame, discard: Discard): void {
@@ -239,12 +206,16 @@ export class HdlcClientLink implements ClientLink {
           this.acknowledge(control);
         }
         break;
+      case 'alive':
+        this.hasTurn = true;
+        this.alive();
+        break;
       case 'notify':
         this.notified(frame, discard);
         break;
       case 'end':
         this.state = 'disconnected';
-        this.events.push({ kind: 'disconnected' });
+        this.output.event({ kind: 'disconnected' });
         break;
       case 'stale':
         discard(`${control.frameType} while ${this.state}`);
@@ -252,30 +223,25 @@ export class HdlcClientLink implements ClientLink {
   }
 
   private establish({ information }: HdlcFrame): void {
-    let theirs: Partial<HdlcParameters>;
     try {
-      theirs = information === null ? {} : decodeParameters(information);
+      const { sendWindow, receiveWindow } = this.negotiation.agree(information);
+      this.sender.reset(sendWindow);
+      this.receiver.reset(receiveWindow);
     } catch (error) {
-      this.lose(
-        new BridgeError('MALFORMED', 'the link parameters in the UA are unreadable', { layer: 'hdlc', cause: error }),
-      );
+      this.lose(asBridgeError(error));
       return;
     }
-    const limits = negotiated(this.plain ? this.plainProposal : this.proposal, theirs);
-    this.limits = this.quirks.infoLengthCountsFrame ? withinFrames(limits, this.server) : limits;
+    this.knowsReject = false;
     this.hasTurn = true;
-    this.sender.reset(this.limits.sendWindow);
-    this.receiver.reset(this.limits.receiveWindow);
     this.state = 'connected';
-    this.events.push({ kind: 'connected' });
+    this.output.event({ kind: 'connected' });
   }
 
   private refused({ control }: HdlcFrame): void {
-    if (this.plain) {
+    if (!this.negotiation.tryPlain()) {
       this.lose(new BridgeError('LINK_REFUSED', `the meter answered ${control.frameType} to the SNRM`));
       return;
     }
-    this.plain = true;
     this.progress();
     this.sendSnrm();
   }
@@ -284,15 +250,15 @@ export class HdlcClientLink implements ClientLink {
     const hadTurn = this.hasTurn;
     if (pollFinal) this.hasTurn = true;
     if (this.sender.acknowledge(nr) > 0) this.progress();
-    const accepted = this.receiver.accept(ns, frame.segmented, frame.information ?? new Uint8Array(0));
+    const accepted = this.receiver.accept(ns, frame.segmented, frame.information ?? NO_OCTETS);
     switch (accepted.kind) {
       case 'duplicate':
       case 'gap': {
         discard(`I-frame ${ns} while ${this.receiver.vr} is expected: ${accepted.kind}`);
         const wanted = accepted.kind === 'gap' || this.receiver.began;
-        if (this.state === 'awaiting' && pollFinal && wanted && !this.answeredDuplicate) {
-          this.answeredDuplicate = true;
-          this.poll();
+        if (this.state === 'awaiting' && pollFinal && wanted && !this.attempts.answeredDuplicate) {
+          this.attempts.answeredDuplicate = true;
+          this.poll(accepted.kind === 'gap' && this.knowsReject ? 'REJ' : 'RR');
         }
         return;
       }
@@ -307,70 +273,88 @@ export class HdlcClientLink implements ClientLink {
         // The first of a message may follow another one within the turn that we gave.
         if (this.state === 'connected' && hadTurn) {
           this.lose(new BridgeError('LINK_LOST', 'the meter began a long message that nobody asked for'));
-        } else if (this.state === 'awaiting' && (pollFinal || this.received >= this.limits.receiveWindow)) this.poll();
+        } else if (this.state !== 'connected' && (pollFinal || this.received >= this.negotiated.receiveWindow)) {
+          this.poll();
+        }
         return;
-      case 'whole': {
+      case 'whole':
+        this.received += 1;
+        this.deliver(accepted.information, pollFinal);
+    }
+  }
+
+  /** What an I message holds: the answer, or notifications before it, or both. */
+  private deliver(information: Uint8Array, pollFinal: boolean): void {
+    for (const apdu of apdusIn(information)) {
+      const unsolicited = this.state !== 'awaiting' || isNotification(apdu);
+      this.output.event({ kind: 'apdu', apdu, unsolicited });
+      if (!unsolicited) {
         this.progress();
-        const unsolicited = this.state !== 'awaiting';
         // Whoever answers has the request, also when its N(R) does not say so.
         this.sender.finish();
         this.state = 'connected';
-        this.events.push({ kind: 'apdu', apdu: splitLlc(accepted.information).rest, unsolicited });
-        if (this.sender.waits) {
-          this.begin('awaiting');
-          this.sendNext();
-        }
       }
     }
+    if (this.state === 'polling') this.alive();
+    else if (this.sender.waits && this.sender.isIdle) {
+      this.begin('awaiting');
+      this.sendNext();
+    } else if (this.state === 'awaiting' && pollFinal) this.pollOn();
+  }
+
+  private alive(): void {
+    this.state = 'connected';
+    this.output.event({ kind: 'alive' });
   }
 
   private acknowledge({ frameType, nr, pollFinal }: SupervisoryControl): void {
     if (this.sender.acknowledge(nr) > 0) this.progress();
     if (pollFinal) this.hasTurn = true;
-    if (!pollFinal && frameType !== 'REJ') return;
+    if (frameType === 'REJ') this.knowsReject = true;
+    else if (!pollFinal) return;
     if (this.sender.unacknowledged > 0 && frameType !== 'RNR') {
       // The meter has had its turn and still lacks these.
-      if (this.repetitions >= this.retries) return;
-      this.repetitions += 1;
+      if (this.attempts.repetitions >= this.retries) return;
+      this.attempts.repetitions += 1;
       this.sender.rewind();
       this.sendBurst();
     } else if (this.sender.unsent > 0 && frameType !== 'RNR') this.sendBurst();
     else if (this.sender.waits && frameType !== 'RNR') this.sendNext();
-    else if (this.polls < MAX_POLLS_IN_A_ROW) {
-      this.polls += 1;
-      this.poll();
-    }
+    else this.pollOn();
+  }
+
+  /** The meter has nothing for us yet. */
+  private pollOn(): void {
+    if (this.attempts.polls >= MAX_POLLS_IN_A_ROW) return;
+    this.attempts.polls += 1;
+    this.poll();
   }
 
   private notified(frame: HdlcFrame, discard: Discard): void {
-    const apdu = this.notifications.take(frame, discard);
-    if (apdu !== null) this.events.push({ kind: 'apdu', apdu, unsolicited: true });
+    const message = this.notifications.take(frame, discard);
+    if (message === null) return;
+    for (const apdu of apdusIn(message)) this.output.event({ kind: 'apdu', apdu, unsolicited: true });
   }
 
-  /** A new command: what was heard before does not count as its answer. */
   private begin(state: HdlcClientState): void {
     this.state = state;
-    this.evidence = new Evidence('hdlc');
+    this.input.begin();
     this.progress();
   }
 
   private progress(): void {
-    this.timeouts = 0;
-    this.repetitions = 0;
-    this.polls = 0;
-    this.answeredDuplicate = false;
+    this.attempts = { ...NO_ATTEMPTS };
   }
 
   private lose(error: BridgeError): void {
     this.state = 'disconnected';
     this.sender.clear();
     this.sender.finish();
-    this.events.push({ kind: 'failed', error });
+    this.output.event({ kind: 'failed', error });
   }
 
   private sendSnrm(): void {
-    const information = this.plain ? null : encodeParameters(this.proposal);
-    this.sendControl({ frameType: 'SNRM', pollFinal: true }, information);
+    this.sendControl({ frameType: 'SNRM', pollFinal: true }, this.negotiation.information);
   }
 
   private sendBurst(): void {
@@ -381,30 +365,13 @@ export class HdlcClientLink implements ClientLink {
     }
   }
 
-  private poll(): void {
+  private poll(frameType: 'RR' | 'REJ' = 'RR'): void {
     this.received = 0;
     this.hasTurn = false;
-    this.sendControl({ frameType: 'RR', nr: this.receiver.vr, pollFinal: true });
+    this.sendControl({ frameType, nr: this.receiver.vr, pollFinal: true });
   }
 
   private sendControl(control: HdlcControl, information: Uint8Array | null = null, segmented = false): void {
-    const bytes = encodeFrame({ destination: this.server, source: this.client, control, segmented, information });
-    this.filter.sent(bytes);
-    this.out.push(bytes);
+    this.input.sent(this.output.frame(control, information, segmented));
   }
-
-  private drain(): LinkOutput {
-    const output = { send: this.out, events: this.events };
-    this.out = [];
-    this.events = [];
-    return output;
-  }
-}
-
-/** Flags, format, client address, control, HCS and FCS of a frame; the server address comes to it. */
-const AROUND_INFORMATION = 2 + 2 + 1 + 1 + 2 + 2;
-
-/** For a meter whose length is that of the whole frame: what is left for the information field. */
-function withinFrames(limits: HdlcLimits, { length }: HdlcAddress): HdlcLimits {
-  return { ...limits, sendInfoLength: Math.max(1, limits.sendInfoLength - AROUND_INFORMATION - length) };
 }

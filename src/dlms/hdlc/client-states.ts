@@ -2,21 +2,29 @@
  * How the client's end of an HDLC link reacts to a frame of the meter, state by state. What the reactions do stands in
  * `client-link.ts`. A link that stands is not shaken by a late UA; UI frames are taken at any time.
  *
- *   state          | UA        | DM, FRMR              | I                 | RR, RNR, REJ | UI     | time-out
- *   ---------------+-----------+-----------------------+-------------------+--------------+--------+------------------
- *   disconnected   | stale     | stale                 | stale             | stale        | notify | -
- *   connecting     | establish | refused (once: plain) | stale             | stale        | notify | SNRM again
- *   connected      | stale     | lost                  | inform, unasked   | stale        | notify | -
- *   awaiting       | stale     | lost                  | inform            | acknowledge  | notify | RR, then I again
- *   disconnecting  | end       | end                   | stale             | stale        | notify | DISC again
+ *   disconnected    no link.
+ *   connecting      SNRM sent, UA awaited.
+ *   connected       stands; nothing is awaited.
+ *   awaiting        a request is on its way, or its answer.
+ *   polling         RR sent to keep the link alive; RR awaited.
+ *   disconnecting   DISC sent, UA or DM awaited.
  */
 import { BridgeError } from '../../core/errors.ts';
 import type { HdlcFrame, HdlcFrameType } from './frame.ts';
 import { decodeFrameReject } from './parameters.ts';
 
-export type HdlcClientState = 'disconnected' | 'connecting' | 'connected' | 'awaiting' | 'disconnecting';
+export type HdlcClientState = 'disconnected' | 'connecting' | 'connected' | 'awaiting' | 'polling' | 'disconnecting';
 
-export type Reaction = 'establish' | 'refused' | 'lost' | 'inform' | 'acknowledge' | 'notify' | 'end' | 'stale';
+export type Reaction =
+  | 'establish'
+  | 'refused'
+  | 'lost'
+  | 'inform'
+  | 'acknowledge'
+  | 'alive'
+  | 'notify'
+  | 'end'
+  | 'stale';
 
 const STALE = {
   I: 'stale',
@@ -45,6 +53,15 @@ export const REACTIONS: Readonly<Record<HdlcClientState, Readonly<Record<HdlcFra
     DM: 'lost',
     FRMR: 'lost',
   },
+  polling: {
+    ...STALE,
+    I: 'inform',
+    RR: 'alive',
+    RNR: 'alive',
+    REJ: 'alive',
+    DM: 'lost',
+    FRMR: 'lost',
+  },
   disconnecting: { ...STALE, UA: 'end', DM: 'end', FRMR: 'end' },
 };
 
@@ -52,6 +69,7 @@ export const REACTIONS: Readonly<Record<HdlcClientState, Readonly<Record<HdlcFra
 export const AWAITED = {
   connecting: 'UA to the SNRM',
   awaiting: 'the answer',
+  polling: 'RR to the keep-alive',
   disconnecting: 'UA to the DISC',
 } as const;
 

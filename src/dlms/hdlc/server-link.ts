@@ -14,10 +14,12 @@
  */
 import type { BridgeError } from '../../core/errors.ts';
 import { asBridgeError } from '../../core/errors.ts';
-import type { LinkEvent, LinkOutput } from '../link.ts';
+import type { LinkOutput } from '../link.ts';
 import type { HdlcAddress } from './address.ts';
-import { encodeControl, encodeFrame, type HdlcControl, type HdlcFrame } from './frame.ts';
-import { LLC_RESPONSE, segmentsOf, splitLlc } from './llc.ts';
+import { apdusIn } from './apdus.ts';
+import { encodeControl, type HdlcControl, type HdlcFrame } from './frame.ts';
+import { LLC_RESPONSE, segmentsOf } from './llc.ts';
+import { StepOutput } from './output.ts';
 import {
   decodeParameters,
   encodeFrameReject,
@@ -40,6 +42,8 @@ export interface HdlcServerOptions {
   readonly server: HdlcAddress;
   /** What this station can do; the client's proposal limits it further. */
   readonly parameters: HdlcParameters;
+  /** A frame out of sequence is answered by REJ; otherwise by RR, as the DLMS profile has it. */
+  readonly rejects: boolean;
 }
 
 export class HdlcServerLink {
@@ -52,11 +56,13 @@ export class HdlcServerLink {
   private turn = false;
   /** A request is in the application's hands. */
   private busy = false;
-  private out: Uint8Array[] = [];
-  private events: LinkEvent[] = [];
+  /** A frame before the last one is missing, and it has not been asked for again. */
+  private missing = false;
+  private readonly output: StepOutput;
 
   constructor(options: HdlcServerOptions) {
     this.options = options;
+    this.output = new StepOutput(options.server, options.client);
     this.limits = negotiated(options.parameters, {});
   }
 
@@ -85,7 +91,7 @@ export class HdlcServerLink {
       case 'RNR':
       case 'REJ':
         if (this.connected) this.transfer(frame, control);
-        else if (control.pollFinal) this.sendControl({ frameType: 'DM', pollFinal: true });
+        else if (control.pollFinal) this.output.frame({ frameType: 'DM', pollFinal: true });
         break;
       case 'unknown':
         if (this.connected) this.reject(control, REJECTED.unknownControl);
@@ -94,7 +100,7 @@ export class HdlcServerLink {
         // Responses of a secondary station: ours, echoed.
         break;
     }
-    return this.drain();
+    return this.output.take();
   }
 
   /** The application's answer to the request it was given; several go in order, one for each time that we are polled. */
@@ -104,7 +110,7 @@ export class HdlcServerLink {
       if (this.busy || this.sender.isIdle) this.sendNext();
       this.busy = false;
     }
-    return this.drain();
+    return this.output.take();
   }
 
   private sendNext(): void {
@@ -116,7 +122,7 @@ export class HdlcServerLink {
   noAnswer(): LinkOutput {
     this.busy = false;
     if (this.turn) this.sendReady();
-    return this.drain();
+    return this.output.take();
   }
 
   /** Sends an APDU in UI frames, unasked (push). */
@@ -124,9 +130,9 @@ export class HdlcServerLink {
     const segments = segmentsOf(LLC_RESPONSE, apdu, this.limits.sendInfoLength);
     for (const [index, information] of segments.entries()) {
       const segmented = index < segments.length - 1;
-      this.sendControl({ frameType: 'UI', pollFinal: !segmented }, information, segmented);
+      this.output.frame({ frameType: 'UI', pollFinal: !segmented }, information, segmented);
     }
-    return this.drain();
+    return this.output.take();
   }
 
   private snrm({ information, control }: HdlcFrame): void {
@@ -143,13 +149,14 @@ export class HdlcServerLink {
     this.connected = true;
     this.turn = false;
     this.busy = false;
-    this.events.push({ kind: 'connected' });
-    this.sendControl({ frameType: 'UA', pollFinal: true }, encodeParameters(parametersOf(this.limits)));
+    this.missing = false;
+    this.output.event({ kind: 'connected' });
+    this.output.frame({ frameType: 'UA', pollFinal: true }, encodeParameters(parametersOf(this.limits)));
   }
 
   private disc(): void {
-    this.sendControl({ frameType: this.connected ? 'UA' : 'DM', pollFinal: true });
-    if (this.connected) this.events.push({ kind: 'disconnected' });
+    this.output.frame({ frameType: this.connected ? 'UA' : 'DM', pollFinal: true });
+    if (this.connected) this.output.event({ kind: 'disconnected' });
     this.connected = false;
   }
 
@@ -167,11 +174,11 @@ export class HdlcServerLink {
         this.reject(control, REJECTED.informationTooLong);
         return;
       }
+      this.missing = accepted.kind === 'gap';
       if (accepted.kind === 'whole') {
-        this.busy = true;
         this.sender.clear();
-        this.deliver(accepted.information, false);
-        return;
+        this.busy = this.deliver(accepted.information, false) > 0;
+        if (this.busy) return;
       }
     }
     if (this.turn) this.answerPoll(control.frameType === 'RNR');
@@ -188,43 +195,36 @@ export class HdlcServerLink {
     else if (!this.busy) this.sendReady();
   }
 
-  private deliver(information: Uint8Array, unsolicited: boolean): void {
-    this.events.push({ kind: 'apdu', apdu: splitLlc(information).rest, unsolicited });
+  /** Returns how many APDUs there were. */
+  private deliver(information: Uint8Array, unsolicited: boolean): number {
+    const apdus = apdusIn(information);
+    for (const apdu of apdus) this.output.event({ kind: 'apdu', apdu, unsolicited });
+    return apdus.length;
   }
 
   private reject(control: HdlcControl, bits: number): void {
     const information = encodeFrameReject(encodeControl(control), this.sender.vs, this.receiver.vr, bits);
-    this.sendControl({ frameType: 'FRMR', pollFinal: true }, information);
-    if (this.connected) this.events.push({ kind: 'disconnected' });
+    this.output.frame({ frameType: 'FRMR', pollFinal: true }, information);
+    if (this.connected) this.output.event({ kind: 'disconnected' });
     this.connected = false;
   }
 
   private unreadable(control: HdlcControl, cause: BridgeError): void {
-    this.events.push({ kind: 'failed', error: cause });
+    this.output.event({ kind: 'failed', error: cause });
     this.reject(control, REJECTED.unknownControl | REJECTED.informationNotPermitted);
   }
 
   private sendBurst(): void {
     this.turn = false;
     for (const { ns, information, segmented, pollFinal } of this.sender.burst()) {
-      this.sendControl({ frameType: 'I', ns, nr: this.receiver.vr, pollFinal }, information, segmented);
+      this.output.frame({ frameType: 'I', ns, nr: this.receiver.vr, pollFinal }, information, segmented);
     }
   }
 
   private sendReady(): void {
     this.turn = false;
-    this.sendControl({ frameType: 'RR', nr: this.receiver.vr, pollFinal: true });
-  }
-
-  private sendControl(control: HdlcControl, information: Uint8Array | null = null, segmented = false): void {
-    const { client, server } = this.options;
-    this.out.push(encodeFrame({ destination: client, source: server, control, segmented, information }));
-  }
-
-  private drain(): LinkOutput {
-    const output = { send: this.out, events: this.events };
-    this.out = [];
-    this.events = [];
-    return output;
+    const frameType = this.missing && this.options.rejects ? 'REJ' : 'RR';
+    this.missing = false;
+    this.output.frame({ frameType, nr: this.receiver.vr, pollFinal: true });
   }
 }

@@ -149,7 +149,7 @@ class HdlcEndpoint implements Endpoint {
     const meter = this.site.find(server.upper, server.lower);
     const dialogue = meter?.dialogueWith(client.upper, this.misbehaviours.of(meter)) ?? null;
     if (dialogue === null) return null;
-    const link = new HdlcServerLink({ client, server, parameters: HDLC_PARAMETERS });
+    const link = new HdlcServerLink({ client, server, parameters: HDLC_PARAMETERS, rejects: false });
     const begun: HdlcDialogue = { link, dialogue, unsaid: [] };
     this.dialogues.set(key, begun);
     return begun;
