@@ -9,6 +9,7 @@ import {
   DEFAULT_METER_SETTINGS,
   type MeterSecrets,
   type MeterSettings,
+  PROTECTIONS,
   SESSION_POLICIES,
 } from '../dlms/settings.ts';
 import { addSecretFlags, requireSecrets, type SecretFlags, secretsFromFlags } from './secret-flags.ts';
@@ -32,6 +33,9 @@ export interface MeterFlags extends SecretFlags {
   readonly window: string;
   readonly infoLength: string;
   readonly timeZone?: string;
+  readonly protection: string;
+  readonly sign?: boolean;
+  readonly acceptUnverified?: boolean;
   readonly quirk?: readonly string[];
   readonly session: string;
 }
@@ -60,6 +64,13 @@ export function addMeterFlags(command: Command): Command {
     .option('--auth <level>', AUTHENTICATION_LEVELS.join(' | '), authentication)
     .option('--suite <n>', 'security suite: 0, 1 or 2', String(suite))
     .option('--security <policy>', `protection of every message: ${SECURITY_POLICIES.join(' | ')}`, security)
+    .option(
+      '--protection <kind>',
+      `what carries protected requests: ${PROTECTIONS.join(' | ')}`,
+      DEFAULT_METER_SETTINGS.protection,
+    )
+    .option('--sign', 'sign requests, and want answers signed (general-signing)')
+    .option('--accept-unverified', 'open what is authenticated although there is no --authentication-key')
     .option('--system-title <hex>', 'our system title; without it one of this installation')
     .option('--server-system-title <hex>', "the meter's system title, where it does not tell it")
     .option('--dedicated-key', 'propose a key for each association')
@@ -96,6 +107,9 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     window: parseWhole('--window', flags.window, 1, 7),
     infoLength: parseWhole('--info-length', flags.infoLength, 32, 2030),
     timeZone: optional(flags.timeZone, parseTimeZone),
+    protection: parseChoice('--protection', flags.protection, PROTECTIONS),
+    signing: flags.sign === true,
+    acceptUnverified: flags.acceptUnverified === true,
     quirks: quirksFrom(flags.quirk ?? []),
     session: parseChoice('--session', flags.session, SESSION_POLICIES),
   };

@@ -89,6 +89,7 @@ export function requireSecrets(settings: MeterSettings, secrets: MeterSecrets): 
     fail('USAGE', `--auth ${authentication} needs --secret`, { hint: 'give it as --secret env:NAME or file:PATH' });
   }
   if (authentication === 'ecdsa') requireSignatures(secrets, '--auth ecdsa');
+  requireProtection(settings, secrets);
   requireCurves(settings, secrets);
   if (security === 'none' && authentication !== 'gmac') return;
   if (secrets.blockCipherKey === null) {
@@ -101,6 +102,22 @@ export function requireSecrets(settings: MeterSettings, secrets: MeterSecrets): 
   }
 }
 
+/** General ciphering and signatures; each key by what it is for. */
+function requireProtection({ protection, signing, security }: MeterSettings, secrets: MeterSecrets): void {
+  const { masterKey, agreementKey, serverAgreementKey } = secrets;
+  const wantsMore = signing || (protection !== 'negotiated' && protection !== 'service');
+  if (security === 'none' && wantsMore) {
+    fail('USAGE', '--sign and --protection need --security', { hint: 'give --security both' });
+  }
+  if (protection === 'wrapped' && masterKey === null) fail('USAGE', '--protection wrapped needs --master-key');
+  if (signing) requireSignatures(secrets, '--sign');
+  if (protection !== 'one-pass' && protection !== 'static-unified') return;
+  if (agreementKey === null || serverAgreementKey === null) {
+    fail('USAGE', `--protection ${protection} needs --agreement-key and --server-agreement-key`);
+  }
+  if (protection === 'one-pass') requireSignatures(secrets, '--protection one-pass');
+}
+
 function requireSignatures({ signingKey, serverSigningKey, serverAuthority }: MeterSecrets, what: string): void {
   if (signingKey === null) fail('USAGE', `${what} needs --signing-key`, { hint: 'give it as file:PATH or env:NAME' });
   if (serverSigningKey === null && serverAuthority === null) {
@@ -109,9 +126,14 @@ function requireSignatures({ signingKey, serverSigningKey, serverAuthority }: Me
 }
 
 /** Octets of the keys of each curve tell the curve. */
-function requireCurves({ suite, authentication }: MeterSettings, secrets: MeterSecrets): void {
+function requireCurves({ suite, authentication, protection, signing }: MeterSettings, secrets: MeterSecrets): void {
   const { curve } = securitySuite(suite);
-  if (curve === null && authentication === 'ecdsa') fail('USAGE', '--auth ecdsa needs --suite 1 or 2');
+  const wanted = [
+    ...(authentication === 'ecdsa' ? ['--auth ecdsa'] : []),
+    ...(signing ? ['--sign'] : []),
+    ...(protection === 'one-pass' || protection === 'static-unified' ? [`--protection ${protection}`] : []),
+  ];
+  if (curve === null && wanted.length > 0) fail('USAGE', `${wanted.join(', ')} needs --suite 1 or 2`);
   const scalar = curve === 'P-384' ? 48 : 32;
   const { signingKey, agreementKey, serverSigningKey, serverAgreementKey } = secrets;
   const wrong =

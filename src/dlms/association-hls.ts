@@ -4,9 +4,6 @@ import type { Aare } from './acse/types.ts';
 import { PROOF_CARRIERS, type ProofCarrier } from './association-proof.ts';
 import type { ServiceExchange } from './exchange/exchange.ts';
 import { type HlsCredentials, type HlsExchange, hlsAnswer, verifyHlsAnswer } from './security/hls.ts';
-import { agreementOf } from './security/key-agreement.ts';
-import { certifiedKey } from './security/key-material.ts';
-import { securitySuite } from './security/suite.ts';
 import type { MeterSettings } from './settings.ts';
 
 const SUCCESS = 0;
@@ -20,29 +17,25 @@ export interface HlsBeginning {
   readonly clientTitle: Uint8Array;
   /** From configuration; one in the AARE goes before it. */
   readonly serverTitle: Uint8Array | null;
-  /** Whose certificates are believed, for ECDSA with a meter whose key is not configured. */
-  readonly authority: Uint8Array | null;
 }
 
 export class HlsHandshake {
-  private readonly authority: Uint8Array | null;
   private readonly referencing: MeterSettings['referencing'];
   private credentials: HlsCredentials;
   private exchange: HlsExchange;
   private carrier: ProofCarrier | null = null;
 
-  constructor({ referencing, credentials, challenge, clientTitle, serverTitle, authority }: HlsBeginning) {
+  constructor({ referencing, credentials, challenge, clientTitle, serverTitle }: HlsBeginning) {
     this.referencing = referencing;
     this.credentials = credentials;
-    this.authority = authority;
     this.exchange = { ctos: challenge, clientTitle, stoc: EMPTY, serverTitle: serverTitle ?? EMPTY };
   }
 
   /**
-   * Pass 3: f(StoC), carried by an ACTION, or a Read with parameters. Throws AUTHENTICATION_FAILED when the meter sent no usable challenge, or a
-   * certificate that is not believed; KEY_MISSING when nothing tells the key that it signs with.
+   * Pass 3: f(StoC), carried by an ACTION, or a Read with parameters. Throws AUTHENTICATION_FAILED when the meter sent no
+   * usable challenge, KEY_MISSING when nothing tells the key that it signs with.
    */
-  prove(aare: Aare, takeCounter: () => number): ServiceExchange<unknown> {
+  prove(aare: Aare, serverSigningKey: Uint8Array | null, takeCounter: () => number): ServiceExchange<unknown> {
     const { respondingAuthenticationValue, respondingAPTitle } = aare;
     const stoc = respondingAuthenticationValue?.hex;
     if (stoc === undefined) throw failed('the meter sent no challenge');
@@ -51,27 +44,20 @@ export class HlsHandshake {
       stoc: stoc.slice(),
       serverTitle: respondingAPTitle?.slice() ?? this.exchange.serverTitle,
     };
-    this.learnKey(aare);
+    this.learnKey(serverSigningKey);
     const counter = this.credentials.mechanism === 'gmac' ? takeCounter() : null;
     const value = hlsAnswer('client', this.exchange, this.credentials, counter);
     this.carrier = PROOF_CARRIERS[this.referencing](value);
     return this.carrier.exchange;
   }
 
-  /** A configured key goes before one in a certificate. */
-  private learnKey({ respondingAEQualifier: certificate }: Aare): void {
-    const { credentials, authority, exchange } = this;
-    if (credentials.mechanism !== 'ecdsa' || credentials.peerPublicKey !== null) return;
-    if (certificate === undefined || authority === null) {
+  private learnKey(serverSigningKey: Uint8Array | null): void {
+    const { credentials } = this;
+    if (credentials.mechanism !== 'ecdsa') return;
+    const peerPublicKey =
+      serverSigningKey ??
       fail('KEY_MISSING', 'neither configuration nor a certificate tells the key that the meter signs with');
-    }
-    const { curve, key } = certifiedKey(certificate, authority, exchange.serverTitle);
-    if (curve !== agreementOf(securitySuite(credentials.suite)).curve) {
-      throw failed(
-        `the certificate of the meter holds a key of ${curve}, which is not that of suite ${credentials.suite}`,
-      );
-    }
-    this.credentials = { ...credentials, peerPublicKey: key };
+    this.credentials = { ...credentials, peerPublicKey };
   }
 
   /** Pass 4: only a meter that has our secret can give f(CtoS). Throws AUTHENTICATION_FAILED. */

@@ -67,8 +67,10 @@ export function aarqBytes({ settings, secrets, security, clientTitle, challenge,
   if (authentication === 'low' && secrets.secret === null) {
     fail('KEY_MISSING', 'authentication level low needs a password', { layer: 'acse' });
   }
-  const bits: readonly ConformanceBit[] =
-    security === null ? PROPOSED[referencing] : ['general-protection', ...PROPOSED[referencing]];
+  const generally = security !== null && settings.protection !== 'service';
+  const bits: readonly ConformanceBit[] = generally
+    ? ['general-protection', ...PROPOSED[referencing]]
+    : PROPOSED[referencing];
   const plain = { ...initiateRequestOf(bits, maxPdu), dedicatedKey };
   return encodeAcse(
     aarqOf({
@@ -104,7 +106,7 @@ export function agreedContextOf(aare: Aare, security: ApduSecurity | null, refer
   }
   const { negotiatedConformance: conformance, serverMaxReceivePduSize, vaaName } = response;
   requireNames(referencing, vaaName, conformance);
-  security?.agreed(respondingAPTitle ?? null, conformance.bits.includes('general-protection'));
+  security?.agreed(conformance.bits.includes('general-protection'));
   return { conformance, serverMaxReceivePduSize };
 }
 

@@ -13,6 +13,7 @@ import { decodeAcse, isAcseTag } from './acse/acse.ts';
 import { associationError } from './acse/diagnostics.ts';
 import type { Aare } from './acse/types.ts';
 import { HlsHandshake } from './association-hls.ts';
+import { serverSigningKeyOf } from './association-keys.ts';
 import {
   type AgreedContext,
   aarqBytes,
@@ -53,8 +54,6 @@ export interface AssociationOptions {
 
 const IGNORED: AssociationStep = { send: [], event: null };
 const CHALLENGE_OCTETS = { ecdsa: 32, others: 16 } as const;
-/** Octets that ciphering adds to an APDU at most: tag, length, system title, security header, authentication tag. */
-const CIPHERING_OVERHEAD = 1 + 5 + 9 + 5 + 12;
 
 export class AssociationClient {
   private readonly options: AssociationOptions;
@@ -86,7 +85,7 @@ export class AssociationClient {
   /** Octets of the largest plain request, 0 for no limit. */
   get maxRequestPdu(): number {
     const granted = this.agreed?.serverMaxReceivePduSize ?? 0;
-    return granted === 0 || this.security === null ? granted : Math.max(1, granted - CIPHERING_OVERHEAD);
+    return granted === 0 || this.security === null ? granted : Math.max(1, granted - this.security.overhead);
   }
 
   /** The AARQ. */
@@ -116,7 +115,6 @@ export class AssociationClient {
       challenge,
       clientTitle: this.clientTitle(),
       serverTitle: this.serverTitle(),
-      authority: this.options.secrets.serverAuthority,
     });
   }
 
@@ -131,16 +129,19 @@ export class AssociationClient {
   }
 
   private newSecurity(dedicatedKey: Uint8Array | null): ApduSecurity {
-    const { settings, secrets, takeCounter } = this.options;
-    const { security: policy, suite } = settings;
+    const { settings, secrets, random, takeCounter } = this.options;
+    const { security: policy, suite, protection, signing, acceptUnverified } = settings;
     if (policy === 'none') return fail('INTERNAL', 'a security context without security', { layer: 'security' });
     return new ApduSecurity({
+      ...secrets,
       policy,
       suite,
+      protection,
+      signing,
+      acceptUnverified,
+      random,
       clientTitle: this.clientTitle(),
       serverTitle: this.serverTitle(),
-      blockCipherKey: secrets.blockCipherKey,
-      authenticationKey: secrets.authenticationKey,
       dedicatedKey,
       omitsSystemTitle: quirksOf(settings).emptySystemTitle,
       takeCounter,
@@ -232,19 +233,20 @@ export class AssociationClient {
     if (error !== null) return this.refuse(error);
     this.agreed = agreedContextOf(answer, this.security, referencing);
     this.transfer.agreed(this.agreed);
-    if (this.handshake !== null) return this.proveOurselves(this.handshake, answer);
+    try {
+      const serverKey = serverSigningKeyOf(answer, this.options.settings, this.options.secrets);
+      if (serverKey !== null) this.security?.learnServerSigningKey(serverKey);
+      if (this.handshake !== null) return this.proveOurselves(this.handshake, answer, serverKey);
+    } catch (thrown) {
+      return this.refuse(asBridgeError(thrown));
+    }
     if (answer.resultSourceDiagnostic.code === AUTHENTICATION_REQUIRED)
       return this.refuse(furtherAuthenticationError());
     return this.accept();
   }
 
-  private proveOurselves(handshake: HlsHandshake, aare: Aare): AssociationStep {
-    let proof: ServiceExchange<unknown>;
-    try {
-      proof = handshake.prove(aare, this.options.takeCounter);
-    } catch (thrown) {
-      return this.refuse(asBridgeError(thrown));
-    }
+  private proveOurselves(handshake: HlsHandshake, aare: Aare, serverKey: Uint8Array | null): AssociationStep {
+    const proof = handshake.prove(aare, serverKey, this.options.takeCounter);
     this.move('challenged');
     return { send: this.transfer.outgoing(this.services.begin(proof, this.limits(), FIRST_INVOKE_ID)), event: null };
   }

@@ -1,7 +1,7 @@
 /** How one meter is talked to: addresses, association and security. Plain data, the same in the database, CLI and code. */
 
 import type { Quirks } from './quirks.ts';
-import type { SecurityPolicy, SuiteId } from './security/suite.ts';
+import { GENERAL_KEYS, type SecurityPolicy, type SuiteId } from './security/suite.ts';
 
 /** Authentication mechanism (Green Book 9.4.2.2.3, mechanism ids 0 to 7). */
 export const AUTHENTICATION_LEVELS = ['none', 'low', 'high', 'md5', 'sha1', 'gmac', 'sha256', 'ecdsa'] as const;
@@ -10,6 +10,13 @@ export type AuthenticationLevel = (typeof AUTHENTICATION_LEVELS)[number];
 /** keep: the association stands between reads; release: it is released after each; auto: as the interval wants it. */
 export const SESSION_POLICIES = ['keep', 'release', 'auto'] as const;
 export type SessionPolicy = (typeof SESSION_POLICIES)[number];
+
+/**
+ * negotiated: general-glo/ded where the meter grants general protection, else glo/ded; service: glo/ded, nothing else is
+ * proposed; the others: general-ciphering with such a key.
+ */
+export const PROTECTIONS = ['negotiated', 'service', ...GENERAL_KEYS] as const;
+export type Protection = (typeof PROTECTIONS)[number];
 
 export interface MeterSettings {
   /** Client SAP: 16 is the public client. */
@@ -25,6 +32,12 @@ export interface MeterSettings {
   /** Protection of every APDU after the association stands; anything but none takes a ciphered context. */
   readonly security: SecurityPolicy;
   readonly suite: SuiteId;
+  /** Which ciphering carries requests once the association stands. */
+  readonly protection: Protection;
+  /** Requests are signed (general-signing), and answers have to be. */
+  readonly signing: boolean;
+  /** Opens what is authenticated although there is no authentication key to verify it with. */
+  readonly acceptUnverified: boolean;
   /** Our system title, 16 hex digits; null takes one of our own making. */
   readonly systemTitle: string | null;
   /** The meter's system title, 16 hex digits, where it is not told in the AARE. */
@@ -55,6 +68,9 @@ export const DEFAULT_METER_SETTINGS: MeterSettings = {
   authentication: 'none',
   security: 'none',
   suite: 0,
+  protection: 'negotiated',
+  signing: false,
+  acceptUnverified: false,
   systemTitle: null,
   serverSystemTitle: null,
   dedicatedKey: false,

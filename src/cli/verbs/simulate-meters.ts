@@ -31,6 +31,9 @@ interface MeterFlags {
   readonly certificate?: string;
   readonly clientSigningKey?: string;
   readonly clientAuthority?: string;
+  readonly masterKey?: string;
+  readonly agreementKey?: string;
+  readonly clientAgreementKey?: string;
   readonly systemTitle?: string;
   readonly pty?: string;
   readonly faults?: string;
@@ -62,6 +65,9 @@ export function registerSimulateMeters(simulate: Command): void {
     .option('--certificate <certificate>', 'of the signing key, sent in the AARE')
     .option('--client-signing-key <key>', "the client's public key for signatures, or its certificate")
     .option('--client-authority <certificate>', 'of the authority that certifies the keys of clients')
+    .option('--master-key <key>', 'key encryption key, for keys that travel wrapped')
+    .option('--agreement-key <key>', "the meter's private key for key agreement")
+    .option('--client-agreement-key <key>', "the client's public key for key agreement, or its certificate")
     .option('--system-title <hex>', 'of the meter; without it one from its serial number')
     .option('--pty <path>', 'serve a pseudo terminal at PATH instead of TCP (HDLC; needs socat)')
     .option('--faults <names>', `misbehaviours, NAME or NAME:NUMBER, with commas: ${Object.keys(FAULTS).join(', ')}`)
@@ -115,6 +121,9 @@ function security(flags: MeterFlags): SecurityOptions {
     ...(blockCipherKey !== undefined && { blockCipherKey: parseKey('--block-cipher-key', blockCipherKey) }),
     ...(authenticationKey !== undefined && { authenticationKey: parseKey('--authentication-key', authenticationKey) }),
     ...given('signingKey', curveKey('--signing-key', flags.signingKey, readPrivateKey)),
+    ...given('masterKey', flags.masterKey === undefined ? null : parseKey('--master-key', flags.masterKey)),
+    ...given('agreementKey', curveKey('--agreement-key', flags.agreementKey, readPrivateKey)),
+    ...given('clientAgreementKey', curveKey('--client-agreement-key', flags.clientAgreementKey, readPublicKey)),
     ...given('certificate', certificate('--certificate', flags.certificate)),
     ...given('clientPublicKey', curveKey('--client-signing-key', flags.clientSigningKey, readPublicKey)),
     ...given('clientAuthority', certificate('--client-authority', flags.clientAuthority)),

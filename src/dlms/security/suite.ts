@@ -30,6 +30,10 @@ export function securitySuite(id: number): SecuritySuite {
 export const SECURITY_POLICIES = ['none', 'authenticated', 'encrypted', 'both'] as const;
 export type SecurityPolicy = (typeof SECURITY_POLICIES)[number];
 
+/** How general-ciphering tells which key protects a message. */
+export const GENERAL_KEYS = ['identified', 'wrapped', 'one-pass', 'static-unified'] as const;
+export type GeneralKey = (typeof GENERAL_KEYS)[number];
+
 const SUITE_BITS = 0x0f;
 const POLICY_BITS: Readonly<Record<SecurityPolicy, number>> = {
   none: 0x00,

@@ -8,6 +8,7 @@ import { aareOf, encodeAcse } from '../../dlms/acse/acse.ts';
 import { type ApplicationContext, MECHANISMS } from '../../dlms/acse/names.ts';
 import type { Aarq } from '../../dlms/acse/types.ts';
 import { SYSTEM_TITLE_OCTETS } from '../../dlms/security/gcm.ts';
+import { generalOverhead } from '../../dlms/security/general-protection.ts';
 import { CHALLENGE_OCTETS, type HlsMechanism } from '../../dlms/security/hls.ts';
 import { certifiedKey } from '../../dlms/security/key-material.ts';
 import { securitySuite } from '../../dlms/security/suite.ts';
@@ -139,9 +140,9 @@ export function openAssociation(aarq: Aarq, rules: OpeningRules): Opening {
   if (context === null) return rejected(PLAIN_CONTEXT[rules.referencing], DIAGNOSTIC.contextNotSupported);
   const reject = (diagnostic: number, error?: readonly [number, number]): Opening =>
     rejected(context, diagnostic, error);
-  const ciphering = cipheringOf(aarq, context, rules);
-  if (ciphering === 'no-title') return reject(DIAGNOSTIC.callingTitleNotRecognised);
   const clientKey = clientKeyOf(aarq, rules.security);
+  const ciphering = cipheringOf(aarq, context, clientKey, rules);
+  if (ciphering === 'no-title') return reject(DIAGNOSTIC.callingTitleNotRecognised);
   if (rules.access.authentication === 'ecdsa' && clientKey === null) return reject(DIAGNOSTIC.authenticationFailure);
   const refusedProof = checkProof(aarq, rules);
   if (refusedProof !== null) return reject(refusedProof);
@@ -190,11 +191,12 @@ function contextAllowed(
 function cipheringOf(
   { callingAPTitle: clientTitle }: Aarq,
   context: ApplicationContext,
+  clientKey: Uint8Array | null,
   { security, counters }: OpeningRules,
 ): Ciphering | 'no-title' | null {
   if (!context.endsWith('_WITH_CIPHERING') || security.keys === null) return null;
   if (clientTitle?.length !== SYSTEM_TITLE_OCTETS) return 'no-title';
-  return new Ciphering({ security, keys: security.keys, counters, clientTitle });
+  return new Ciphering({ security, keys: security.keys, counters, clientTitle, clientKey });
 }
 
 /** The client's key for signatures: that of a certificate it sends, where an authority is trusted; else the known one. */
@@ -243,14 +245,17 @@ function grantedOf(
     if (!fits) return { error: SERVICE_ERROR.otherInitiateError };
   }
   const clientLimit = proposal.clientMaxReceivePduSize === 0 ? maxPdu : proposal.clientMaxReceivePduSize;
-  const overhead = ciphering === null ? 0 : overheadOf(granted);
+  const overhead = ciphering === null ? 0 : overheadOf(granted, security);
   const maxSendPdu = Math.min(clientLimit, maxPdu) - overhead;
   if (maxSendPdu < SMALLEST_PDU) return { error: SERVICE_ERROR.pduSizeTooShort };
   return { conformance: granted, maxSendPdu };
 }
 
-function overheadOf(granted: Conformance): number {
-  return CIPHERING_OVERHEAD[hasConformance(granted, 'general-protection') ? 'general' : 'service'];
+/** What the client will choose nobody knows yet: as much as the meter has keys for. */
+function overheadOf(granted: Conformance, { suite, masterKey, agreement, signatures }: MeterSecurity): number {
+  if (!hasConformance(granted, 'general-protection')) return CIPHERING_OVERHEAD.service;
+  const widest = agreement !== null ? 'one-pass' : masterKey !== null ? 'wrapped' : null;
+  return CIPHERING_OVERHEAD.general + generalOverhead(widest, signatures !== null, suite);
 }
 
 /** Called only after `checkProof` has found titles and challenge in order. */

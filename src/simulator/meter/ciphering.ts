@@ -3,6 +3,7 @@
  * and an answer goes out under the same kind of key and in the same wrapping as its request came.
  */
 
+import { randomBytes as secureBytes } from 'node:crypto';
 import { sameBytes } from '../../core/bytes.ts';
 import { BridgeError } from '../../core/errors.ts';
 import {
@@ -13,6 +14,16 @@ import {
   unprotectApdu,
   type Wrapping,
 } from '../../dlms/security/apdu-protection.ts';
+import type { GeneralCiphering, GeneralHeader, GeneralSigning, Protected } from '../../dlms/security/ciphered.ts';
+import {
+  cipherGenerally,
+  type Envelope,
+  generalKeyOf,
+  openGenerally,
+  type PartyKeys,
+  signGenerally,
+  verifySigned,
+} from '../../dlms/security/general-protection.ts';
 import { type SecurityPolicy, satisfiesPolicy, securityControlFor } from '../../dlms/security/suite.ts';
 import { type Apdu, decodeApdu, encodeApdu } from '../../dlms/xdlms/apdu.ts';
 import { InvocationCounters } from './invocation-counters.ts';
@@ -36,6 +47,8 @@ export interface CipheringOptions {
   /** Of the global key: shared by all associations of the meter. */
   readonly counters: InvocationCounters;
   readonly clientTitle: Uint8Array;
+  /** The client's public key for signatures. */
+  readonly clientKey: Uint8Array | null;
 }
 
 export class Ciphering {
@@ -56,6 +69,8 @@ export class Ciphering {
 
   /** Opens a request, or the user-information of an AARQ or RLRQ. */
   open(apdu: Apdu): OpenedRequest {
+    if (apdu.apdu === 'general-signing') return this.openSigned(apdu);
+    if (apdu.apdu === 'general-ciphering') return this.openGeneral(apdu);
     const { policy } = this.options.security;
     if (!isGloDed(apdu)) {
       return policy === 'none' ? { request: apdu, reply: (answer) => answer } : { refused: 'policy' };
@@ -69,10 +84,72 @@ export class Ciphering {
     return { request, reply: (answer) => this.protect(answer, wrappingOf(apdu), protectionOf(apdu)) };
   }
 
+  /** Whatever was signed is answered signed. */
+  private openSigned(apdu: GeneralSigning): OpenedRequest {
+    if (!this.general) return { refused: 'not-negotiated' };
+    const { suite } = this.options.security;
+    const content = attempted(() => decodeApdu(verifySigned(apdu, suite, this.partyKeys())));
+    if (content === null || !this.isOfClient(apdu)) return { refused: 'deciphering' };
+    const opened = this.open(content);
+    if ('refused' in opened) return opened;
+    const reply = (answer: Uint8Array): Uint8Array =>
+      signGenerally(opened.reply(answer), this.replyTo(apdu), suite, this.partyKeys());
+    return { request: opened.request, reply };
+  }
+
+  private openGeneral(apdu: GeneralCiphering): OpenedRequest {
+    const { security, counters, clientTitle } = this.options;
+    if (!this.general) return { refused: 'not-negotiated' };
+    if (!satisfiesPolicy(apdu.securityControl, security.policy)) return { refused: 'policy' };
+    const key = generalKeyOf(apdu);
+    const request =
+      apdu.securityControl.suite === security.suite && this.isOfClient(apdu)
+        ? attempted(() => decodeOpened(openGenerally(apdu, this.partyKeys(), clientTitle)))
+        : null;
+    if (request === null || key === null) return { refused: 'deciphering' };
+    const counts = key === 'identified' || key === 'static-unified';
+    if (counts && !counters.accept(apdu.invocationCounter)) return { refused: 'counter', expected: counters.expected };
+    const reply = (answer: Uint8Array): Uint8Array =>
+      encodeApdu(
+        cipherGenerally(answer, this.replyTo(apdu), {
+          key,
+          suite: security.suite,
+          policy: protectionOf(apdu),
+          keys: this.partyKeys(),
+          random: (octets) => Uint8Array.from(secureBytes(octets)),
+          takeCounter: () => counters.take(),
+        }),
+      );
+    return { request, reply };
+  }
+
+  private isOfClient({ originatorSystemTitle, recipientSystemTitle }: GeneralHeader): boolean {
+    const { security, clientTitle } = this.options;
+    return sameBytes(originatorSystemTitle, clientTitle) && sameBytes(recipientSystemTitle, security.systemTitle);
+  }
+
+  private replyTo({ transactionId }: GeneralHeader): Envelope {
+    const { security, clientTitle } = this.options;
+    return { originator: security.systemTitle, recipient: clientTitle, transactionId };
+  }
+
+  private partyKeys(): PartyKeys {
+    const { security, keys, clientKey } = this.options;
+    return {
+      blockCipherKey: keys.encryption,
+      authenticationKey: keys.authentication,
+      masterKey: security.masterKey,
+      signingKey: security.signatures?.privateKey ?? null,
+      agreementKey: security.agreement?.privateKey ?? null,
+      peerSigningKey: clientKey,
+      peerAgreementKey: security.agreement?.clientPublicKey ?? null,
+    };
+  }
+
   private deciphered(apdu: GloDedApdu): Apdu | null {
     const { security, keys, clientTitle } = this.options;
     if (apdu.securityControl.suite !== security.suite || apdu.securityControl.keySet !== 'unicast') return null;
-    try {
+    return attempted(() => {
       const opened = unprotectApdu(apdu, {
         unicast: keys.encryption,
         broadcast: null,
@@ -81,11 +158,7 @@ export class Ciphering {
         systemTitle: clientTitle,
       });
       return sameBytes(opened.systemTitle, clientTitle) ? decodeOpened(opened) : null;
-    } catch (error) {
-      // Whatever is wrong inside: a meter says no more than that it cannot decipher it.
-      if (error instanceof BridgeError && error.code !== 'INTERNAL') return null;
-      throw error;
-    }
+    });
   }
 
   private protect(plain: Uint8Array, wrapping: Wrapping, protection: Exclude<SecurityPolicy, 'none'>): Uint8Array {
@@ -106,6 +179,16 @@ export function protectedApdu(answer: Apdu, reply: (answer: Uint8Array) => Uint8
   return decodeApdu(reply(encodeApdu(answer)));
 }
 
+/** Whatever is wrong inside: a meter says no more than that it cannot decipher it. */
+function attempted<T>(open: () => T): T | null {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof BridgeError && error.code !== 'INTERNAL') return null;
+    throw error;
+  }
+}
+
 function isDedicated({ apdu }: GloDedApdu): boolean {
   return apdu.startsWith('ded-') || apdu === 'general-ded-ciphering';
 }
@@ -116,7 +199,7 @@ function wrappingOf(apdu: GloDedApdu): Wrapping {
   return isDedicated(apdu) ? 'ded' : 'glo';
 }
 
-function protectionOf({ securityControl: { authenticated, encrypted } }: GloDedApdu): Exclude<SecurityPolicy, 'none'> {
+function protectionOf({ securityControl: { authenticated, encrypted } }: Protected): Exclude<SecurityPolicy, 'none'> {
   if (!encrypted) return 'authenticated';
   return authenticated ? 'both' : 'encrypted';
 }

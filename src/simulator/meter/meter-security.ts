@@ -29,6 +29,11 @@ export interface SecurityOptions {
   readonly clientAuthority?: Uint8Array;
   /** How authentication `high` is computed; default `aes-ecb`. */
   readonly hlsVariant?: HlsVariant;
+  /** Key encryption key: what travels wrapped is wrapped under it. */
+  readonly masterKey?: Uint8Array;
+  /** The meter's private key for key agreement, and the client's public one. */
+  readonly agreementKey?: Uint8Array;
+  readonly clientAgreementKey?: Uint8Array;
   /** The last counter that the meter took of a client, for a meter that was talked to before; by default none. */
   readonly invocationCounter?: number;
 }
@@ -40,7 +45,9 @@ export interface MeterSecurity {
   readonly hlsVariant: HlsVariant;
   /** null: the meter knows no ciphering. */
   readonly keys: { readonly encryption: Uint8Array; readonly authentication: Uint8Array } | null;
-  /** For HLS with ECDSA. */
+  readonly masterKey: Uint8Array | null;
+  readonly agreement: { readonly privateKey: Uint8Array; readonly clientPublicKey: Uint8Array } | null;
+  /** For HLS with ECDSA, general-signing, and one-pass key agreement. */
   readonly signatures: MeterSignatures | null;
 }
 
@@ -86,6 +93,8 @@ export function meterSecurityOf(
     systemTitle: systemTitle === undefined ? systemTitleOf(serialNumber) : checkedTitle(systemTitle),
     hlsVariant: options.hlsVariant ?? 'aes-ecb',
     keys: wantsKeys ? keysOf(options, suite) : null,
+    masterKey: options.masterKey ?? null,
+    agreement: agreementOf(options, suite),
     signatures: authentication === 'ecdsa' || options.signingKey !== undefined ? signaturesOf(options, suite) : null,
   };
 }
@@ -104,6 +113,19 @@ function keysOf(options: SecurityOptions, suite: SuiteId): MeterSecurity['keys']
     if (key.length !== keyOctets) refuse(`keys of suite ${suite} have ${keyOctets} octets, not ${key.length}`);
   }
   return { encryption, authentication };
+}
+
+function agreementOf(options: SecurityOptions, suite: SuiteId): MeterSecurity['agreement'] {
+  const { agreementKey: privateKey, clientAgreementKey: clientPublicKey } = options;
+  if (privateKey === undefined && clientPublicKey === undefined) return null;
+  const { curve } = securitySuite(suite);
+  if (curve === null) return refuse('key agreement needs suite 1 or 2');
+  if (privateKey === undefined || clientPublicKey === undefined) {
+    return refuse("key agreement needs the meter's private key and the client's public key");
+  }
+  // Fails for what are no keys of this curve.
+  ecdhSecret(curve, privateKey, clientPublicKey);
+  return { privateKey, clientPublicKey };
 }
 
 function signaturesOf(options: SecurityOptions, suite: SuiteId): MeterSignatures {
