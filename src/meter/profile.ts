@@ -2,7 +2,7 @@
  * Reads a profile: what it captures, the scalers of that, and the rows that are wanted. Three round trips, two once the
  * scalers are known. The meter is asked for no more rows than wanted, in the best way that it does not refuse.
  */
-import { type BridgeError, fail } from '../core/errors.ts';
+import { fail } from '../core/errors.ts';
 import type { Data } from '../dlms/axdr/data.ts';
 import { dateTimeOf } from '../dlms/axdr/date-time.ts';
 import { instantOf, type Zone, zoneAround } from '../dlms/cosem/meter-time.ts';
@@ -17,21 +17,16 @@ import {
   type SortMethod,
   wholeNumber,
 } from '../dlms/cosem/profile-generic.ts';
-import { parseScalerUnit, type ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
-import type { AttributeReference, GetResult } from '../dlms/xdlms/services.ts';
+import type { GetResult } from '../dlms/xdlms/services.ts';
 import { readAttributes } from './client.ts';
-import { type Knowledge, type LearnedFact, objectKey, profileAccessFact, scalerUnitFact } from './knowledge.ts';
+import { type ColumnScaler, columnScaler, learnScalers } from './column-scalers.ts';
+import { type Knowledge, type LearnedFact, profileAccessFact } from './knowledge.ts';
 import { ZONE_ATTRIBUTES, zoneOf } from './meter-clock.ts';
-import { SCALER_ATTRIBUTE } from './points.ts';
 import { type ProfileDefinition, type ProfileSelection, readRows } from './profile-access.ts';
 import type { MeterSession } from './session.ts';
 
-export interface ProfileColumn extends CaptureObject {
-  readonly scalerUnit: ScalerUnit | null;
-  /** Why the meter does not tell the scaler; the numbers of the column may then be wrong by powers of ten. */
-  readonly scalerError: BridgeError | null;
-}
+export interface ProfileColumn extends CaptureObject, ColumnScaler {}
 
 export interface Profile {
   /** Seconds; 0 when rows are captured on an occasion. */
@@ -77,12 +72,7 @@ export async function readProfile(
     entriesInUse,
     profileEntries,
     meterTime,
-    columns: captureObjects.map((column) => {
-      const key = scalerKeyOf(column);
-      if (key === null) return { ...column, scalerUnit: null, scalerError: null };
-      const scalerUnit = knowledge.scalerUnits.get(key) ?? null;
-      return { ...column, scalerUnit, scalerError: refused.get(key) ?? null };
-    }),
+    columns: captureObjects.map((column) => ({ ...column, ...columnScaler(column, knowledge, refused) })),
     rows: read.rows,
     learned,
     invertedDeviation: session.quirks.invertedDeviation,
@@ -130,48 +120,3 @@ async function readDefinition(session: MeterSession, obis: string): Promise<Prof
 function dataIn(result: GetResult | undefined): Data | undefined {
   return result !== undefined && 'data' in result ? result.data : undefined;
 }
-
-interface Scalers {
-  readonly learned: LearnedFact[];
-  readonly refused: ReadonlyMap<string, BridgeError>;
-}
-
-/** Asks for the scalers of the columns that are not known yet. */
-async function learnScalers(
-  session: MeterSession,
-  columns: readonly CaptureObject[],
-  knowledge: Knowledge,
-): Promise<Scalers> {
-  const wanted = new Map<string, AttributeReference>();
-  for (const column of columns) {
-    const key = scalerKeyOf(column);
-    if (key === null || knowledge.scalerUnits.has(key)) continue;
-    const { classId, obis } = column;
-    wanted.set(key, { classId, instanceId: obis, attributeId: SCALER_ATTRIBUTE[classId]!.at });
-  }
-  const answers = await readAttributes(session, [...wanted.values()]);
-  const learned: LearnedFact[] = [];
-  const refused = new Map<string, BridgeError>();
-  for (const [index, key] of [...wanted.keys()].entries()) {
-    const answer = answers[index]!;
-    if ('data' in answer) {
-      const scalerUnit = parseScalerUnit(answer.data);
-      knowledge.scalerUnits.set(key, scalerUnit);
-      learned.push(scalerUnitFact(key, scalerUnit));
-    } else {
-      refused.set(key, dataAccessError(answer.dataAccessResult.code, `the scaler of ${key}`));
-    }
-  }
-  return { learned, refused };
-}
-
-/**
- * What the scaler of a column is known by; null where there is none. Attribute 0 is the value for meters that write it so;
- * where it means all attributes, a scaler does no harm.
- */
-function scalerKeyOf({ classId, obis, attribute }: CaptureObject): string | null {
-  const scaled = attribute === 0 ? VALUE : attribute;
-  return SCALER_ATTRIBUTE[classId]?.of.includes(scaled) ? objectKey(classId, obis) : null;
-}
-
-const VALUE = 2;

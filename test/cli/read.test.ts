@@ -190,4 +190,25 @@ describe.concurrent('read and scan', () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'INTERRUPTED' } });
     expect(virtual.truth()[0]?.said).toEqual([]);
   });
+
+  test('compact data is expanded; structures are written for people', async ({ onTestFinished }) => {
+    const bench = newBench(onTestFinished);
+    const { links } = await ownMeters(bench);
+    const points = ['62:0.0.66.0.1.255', '70:0.0.96.3.10.255:3', '3:1.0.1.8.0.255:3'];
+    const { results } = await bench.json<ReadDocument>(['read', links[0] ?? '', ...points, '--client', '1']);
+    expect(results[0]).toMatchObject({
+      value: [7, expect.any(Number), expect.any(Number), expect.any(Number)],
+      elements: [
+        { classId: 62, attribute: 4, value: 7 },
+        { obis: '1.0.1.8.0.255', unit: 'Wh', scaler: 0 },
+        { obis: '1.0.2.8.0.255', unit: 'Wh' },
+        { obis: '1.0.32.7.0.255', unit: 'V', scaler: -1 },
+      ],
+      error: null,
+    });
+    const { stdout } = await bench.run(['read', links[0] ?? '', ...points, '--client', '1']);
+    expect(stdout).toMatch(/^62:0\.0\.66\.0\.1\.255 1\.0\.32\.7\.0\.255 +2\d\d(?:\.\d)? +V$/m);
+    expect(stdout).toMatch(/^70:0\.0\.96\.3\.10\.255:3 +1 \(connected\)$/m);
+    expect(stdout).toMatch(/^3:1\.0\.1\.8\.0\.255:3 +10\^0 Wh$/m);
+  });
 });

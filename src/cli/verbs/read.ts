@@ -1,12 +1,18 @@
 /** `read METER POINT...`: reads points once. The JSON is a contract, see CLI.md. */
 import type { Command } from 'commander';
 import pc from 'picocolors';
+import { asBridgeError } from '../../core/errors.ts';
 import { type JsonValue, writeJson } from '../../core/json.ts';
+import { attributeText } from '../../dlms/cosem/attribute-text.ts';
+import { COMPACT_DATA, COMPACT_DATA_ATTRIBUTE } from '../../dlms/cosem/compact-data.ts';
 import { cosemValue } from '../../dlms/cosem/data-value.ts';
 import { isDateTimeAttribute } from '../../dlms/cosem/date-time-attributes.ts';
 import { unitSymbol } from '../../dlms/cosem/units.ts';
 import { present } from '../../dlms/decode/present.ts';
+import { expandBuffer, type ScaledElement } from '../../meter/compact-data.ts';
+import type { Knowledge } from '../../meter/knowledge.ts';
 import { type PointReference, type PointResult, readPoints } from '../../meter/points.ts';
+import type { MeterSession } from '../../meter/session.ts';
 import { parsePoint } from '../../reading/point-text.ts';
 import { jsonOf } from '../../reading/reading-of.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -29,9 +35,13 @@ async function read(context: Context, command: Command): Promise<number> {
   const { results, counts, answeredAt } = await withMeter(context, meter, async (session) => {
     const before = { ...session.counts };
     const { results } = await readPoints(session, points, meter.knowledge);
+    const expanded: Expanded[] = [];
+    for (const [index, result] of results.entries()) {
+      expanded.push(await expand(session, points[index]!, result, meter.knowledge));
+    }
     const { roundTrips, bytesSent, bytesReceived } = session.counts;
     return {
-      results,
+      results: expanded,
       answeredAt: new Date(systemClock.now()).toISOString(),
       counts: {
         roundTrips: roundTrips - before.roundTrips,
@@ -43,13 +53,51 @@ async function read(context: Context, command: Command): Promise<number> {
   const rows = results.map((result, index) => described(texts[index] ?? '', points[index]!, result, answeredAt));
   context.print(
     { meter: name, ts: answeredAt, results: rows, ...counts, durationMs: Math.round(systemClock.monotonic() - began) },
-    () => text(rows),
+    () => text(rows, results),
   );
   return rows.every(({ error }) => error !== null) ? EXIT.failed : EXIT.done;
 }
 
-function described(point: string, { obis, attribute }: PointReference, result: PointResult, answeredAt: string) {
+/** A result, and of compact data what its buffer says. */
+interface Expanded extends PointResult {
+  readonly elements?: readonly ScaledElement[];
+}
+
+async function expand(
+  session: MeterSession,
+  { obis, attribute }: PointReference,
+  result: PointResult,
+  knowledge: Knowledge,
+): Promise<Expanded> {
+  if (result.classId !== COMPACT_DATA || attribute !== COMPACT_DATA_ATTRIBUTE.buffer || result.data === null) {
+    return result;
+  }
+  try {
+    return { ...result, elements: await expandBuffer(session, obis, result.data, knowledge) };
+  } catch (thrown) {
+    if (!session.isAssociated) throw thrown;
+    return { ...result, error: asBridgeError(thrown) };
+  }
+}
+
+function element({ object: { obis, classId, attribute }, data, scalerUnit, scalerError }: ScaledElement) {
+  const dateTime = isDateTimeAttribute(classId, attribute);
+  const value = scalerError === null ? cosemValue(data, { scaler: scalerUnit?.scaler ?? 0, dateTime }) : null;
+  return {
+    obis,
+    classId,
+    attribute,
+    value: jsonOf(value),
+    unit: scalerUnit === null ? null : unitSymbol(scalerUnit.unit),
+    scaler: scalerUnit?.scaler ?? null,
+    raw: present(data),
+    error: scalerError === null ? null : { ...scalerError.report() },
+  };
+}
+
+function described(point: string, { obis, attribute }: PointReference, result: Expanded, answeredAt: string) {
   const { classId, data, scalerUnit, capturedAt, invertedDeviation = false, error } = result;
+  const elements = result.elements?.map(element);
   const value =
     data === null
       ? null
@@ -63,9 +111,10 @@ function described(point: string, { obis, attribute }: PointReference, result: P
     obis,
     classId,
     attribute,
-    value: jsonOf(value),
+    value: elements === undefined ? jsonOf(value) : elements.map((one) => one.value),
     unit: scalerUnit === null ? null : unitSymbol(scalerUnit.unit),
     scaler: scalerUnit?.scaler ?? null,
+    ...(elements !== undefined && { elements }),
     raw: (data === null ? null : present(data)) as JsonValue,
     ts: capturedAt === null ? answeredAt : new Date(capturedAt).toISOString(),
     quality: error === null ? 'good' : 'bad',
@@ -73,15 +122,21 @@ function described(point: string, { obis, attribute }: PointReference, result: P
   };
 }
 
-function text(rows: ReturnType<typeof described>[]): string {
+function readable({ classId, data }: PointResult, attribute: number): string | null {
+  return data === null ? null : attributeText(classId, attribute, data);
+}
+
+function text(rows: ReturnType<typeof described>[], results: readonly PointResult[]): string {
   const colour = pc.createColors(process.stdout.isTTY === true);
   return table(
     ['POINT', 'VALUE', 'UNIT'],
-    rows.map(({ point, value, unit, error }) => [
-      point,
-      error === null ? plain(value) : colour.red(`${error.code}: ${error.message}`),
-      unit ?? '',
-    ]),
+    rows.flatMap(({ point, value, unit, error, elements }, index): string[][] => {
+      if (error !== null) return [[point, colour.red(`${error.code}: ${error.message}`), unit ?? '']];
+      if (elements !== undefined) {
+        return elements.map((one) => [`${point} ${one.obis}`, plain(one.value), one.unit ?? '']);
+      }
+      return [[point, readable(results[index]!, rows[index]!.attribute) ?? plain(value), unit ?? '']];
+    }),
   );
 }
 

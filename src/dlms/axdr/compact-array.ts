@@ -28,6 +28,23 @@ export function decodeCompactArray(reader: ByteReader, budget: Budget): CompactA
   return { type: 'compact-array', elementType: typeDescription.type, typeDescription, value };
 }
 
+/** A type description that is all of the octets; several in a row are the members of a structure. */
+export function parseTypeDescription(octets: Uint8Array, budget: Budget): TypeDescription {
+  const reader = new ByteReader(octets, 'axdr');
+  const members = [decodeDescription(reader, budget, 0)];
+  while (reader.remaining > 0) members.push(decodeDescription(reader, budget, 0));
+  const [only] = members;
+  return members.length === 1 && only !== undefined ? only : { type: 'structure', members };
+}
+
+/** One value of a described type, whose contents without tags are all of the octets. Throws TRUNCATED, TRAILING_BYTES. */
+export function parseContents(octets: Uint8Array, description: TypeDescription, budget: Budget): Data {
+  const reader = new ByteReader(octets, 'axdr');
+  const value = decodeContents(reader, description, budget);
+  reader.expectEnd('contents');
+  return value;
+}
+
 function decodeDescription(reader: ByteReader, budget: Budget, depth: number): TypeDescription {
   if (depth === MAX_DEPTH) reader.fail('LIMIT_EXCEEDED', `a type nested deeper than ${MAX_DEPTH} levels`);
   const tag = reader.u8('type description');

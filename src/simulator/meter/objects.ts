@@ -3,6 +3,7 @@ import type { MeterSettings } from '../../dlms/settings.ts';
 import { associationObject } from './association-object.ts';
 import { associationSnObject } from './association-sn-object.ts';
 import { CLOCK } from './clock-object.ts';
+import { compactDataObject } from './compact-data-object.ts';
 import { DISCONNECT_CONTROL, NOTES } from './control-objects.ts';
 import { dataObject, logicalName, type ObjectDefinition, textData } from './object-model.ts';
 import { PROFILE_OBJECTS } from './profiles.ts';
@@ -58,5 +59,6 @@ function tree(phases: 1 | 3, association: ObjectDefinition): readonly ObjectDefi
     ...TOTALS,
     ...phaseRegisters(phases),
     ...PROFILE_OBJECTS,
+    compactDataObject([...TOTALS.slice(0, 2), ...phaseRegisters(phases).slice(0, 1)]),
   ];
 }
