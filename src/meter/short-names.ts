@@ -92,9 +92,20 @@ export class ShortNameServices implements MeterServices {
 
   async objectList(): Promise<ObjectList> {
     const { objects } = await this.readNames();
+    return shortNameObjectList(objects, await this.readRights());
+  }
+
+  /** null from a meter that does not tell them: version 0 of the Association SN has none, and meters refuse in many ways. */
+  private async readRights(): Promise<Data | null> {
     const name = attributeShortName(ASSOCIATION_SN.baseName, ASSOCIATION_SN.accessRightsList);
-    const [rights] = await this.read([{ variableName: name, accessSelection: null }]);
-    return shortNameObjectList(objects, rights !== undefined && 'data' in rights ? rights.data : null);
+    try {
+      const [rights] = await this.read([{ variableName: name, accessSelection: null }]);
+      return rights !== undefined && 'data' in rights ? rights.data : null;
+    } catch (thrown) {
+      const error = asBridgeError(thrown);
+      if (error.code === 'EXCEPTION_RESPONSE' || error.code === 'SERVICE_ERROR') return null;
+      throw error;
+    }
   }
 
   private async call(names: ShortNames, { method, parameters }: MethodCall): Promise<ActionOutcome> {
@@ -164,7 +175,11 @@ export class ShortNameServices implements MeterServices {
     if (result === undefined) return fail('UNEXPECTED_RESPONSE', 'no object list');
     if (!('data' in result))
       throw dataAccessError(result.dataAccessResult.code, 'the object list of the Association SN');
-    this.shortNames = new ShortNames(decodeShortNameList(result.data));
+    const objects = decodeShortNameList(result.data);
+    const known = this.shortNames;
+    // What was right all along stays the same fact.
+    const isKnown = known !== null && JSON.stringify(known.objects) === JSON.stringify(objects);
+    this.shortNames = isKnown ? known : new ShortNames(objects);
     this.isFresh = true;
     return this.shortNames;
   }

@@ -5,6 +5,7 @@ import type { Data } from '../../src/dlms/axdr/data.ts';
 import type { AuthenticationLevel, MeterSecrets, MeterSettings } from '../../src/dlms/settings.ts';
 import { callMethod, classOf, writeAttribute } from '../../src/meter/changes.ts';
 import { readAttributes, readObjectList } from '../../src/meter/client.ts';
+import { type CounterStore, unkeptCounters } from '../../src/meter/counters.ts';
 import { knowledgeOf } from '../../src/meter/knowledge.ts';
 import { readClock, setClock } from '../../src/meter/meter-clock.ts';
 import { readPoints } from '../../src/meter/points.ts';
@@ -28,8 +29,9 @@ function shortNamed(
   meter: Partial<VirtualMetersOptions> = {},
   settings: Partial<MeterSettings> = {},
   secrets: Partial<MeterSecrets> = {},
+  counters: CounterStore = unkeptCounters(),
 ): Promise<Conversation> {
-  return conversation({ referencing: 'sn', ...meter }, { referencing: 'sn', ...settings }, secrets);
+  return conversation({ referencing: 'sn', ...meter }, { referencing: 'sn', ...settings }, secrets, counters);
 }
 
 async function inConversation<T>(line: Conversation, action: (session: MeterSession) => Promise<T>): Promise<T> {
@@ -197,6 +199,50 @@ test('what a meter refuses, or has not, comes as its error; the association stan
     'UNSUPPORTED',
     'DATA_ACCESS_OBJECT_UNDEFINED',
   ]);
+});
+
+test.each([
+  ['no-list', 200],
+  ['block0', 200],
+  ['one-byte', 200],
+  ['drop-association:6', 1024],
+  ['no-list,block0,one-byte', 200],
+] as const)('with the fault %s everything is read all the same', async (faults, maxPdu) => {
+  const line = await shortNamed({ faults: faults.split(','), maxPdu });
+  const points = ['1.0.1.8.0.255', '1.0.32.7.0.255'].map((obis) => ({ classId: null, obis, attribute: 2 }));
+  const knowledge = knowledgeOf(new Map());
+  const values: unknown[] = [];
+  // A dropped association costs the attempt that finds it out.
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    const read = await line.run((session) => readPoints(session, points, knowledge)).catch(() => null);
+    values.push(...(read?.results.map(({ data }) => data?.type) ?? []));
+  }
+  await line.end();
+  expect(values.length).toBeGreaterThanOrEqual(4);
+  expect(new Set(values)).toEqual(new Set(['double-long-unsigned', 'long-unsigned']));
+});
+
+test('what the meter says, its truth has', async () => {
+  const line = await shortNamed();
+  await inConversation(line, readEnergy);
+  expect(line.meters.truth()[0]?.said.map(({ obis }) => obis)).toEqual(['1.0.1.8.0.255']);
+});
+
+test('the invocation counter is asked for as the public client, in short names too', async () => {
+  const raised: number[] = [];
+  const kept = unkeptCounters();
+  const counters = {
+    ...kept,
+    async raise(atLeast: number) {
+      raised.push(atLeast);
+      await kept.raise(atLeast);
+    },
+  };
+  const settings = { authentication: 'gmac', security: 'both' } as const;
+  const meter = { auth: 'gmac', security: 'both', invocationCounter: 77_000, ...KEYS } as const;
+  const line = await shortNamed(meter, settings, KEYS, counters);
+  expect(await inConversation(line, readEnergy)).toBe('double-long-unsigned');
+  expect(raised).toEqual([77_001]);
 });
 
 test('the clock is read and set', async () => {

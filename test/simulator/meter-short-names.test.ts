@@ -1,4 +1,5 @@
 /** The server of short names, octet by octet: what it grants, blocks with lost, repeated and wrong numbers, and refusals. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteWriter, fromHex, toHex } from '../../src/core/bytes.ts';
 import { type Data, dataBytes } from '../../src/dlms/axdr/data.ts';
@@ -106,6 +107,16 @@ describe('Read', () => {
   });
 });
 
+test('no octets make it throw, and it answers with what can be read', () => {
+  const server = open();
+  fc.assert(
+    fc.property(fc.constantFrom(0x05, 0x06, 0x16), fc.uint8Array({ maxLength: 40 }), (tag, rest) => {
+      const { apdu } = server.receive(Uint8Array.from([tag, ...rest]), NOW);
+      expect(apdu === null ? 'silence' : apduIn(apdu).apdu).toMatch(/^(?:silence|.*-?[rR]esponse)$/);
+    }),
+  );
+});
+
 describe('Write', () => {
   const text: Data = { type: 'octet-string', value: fromHex('0102030405060708') };
   const body = (): string => {
@@ -122,17 +133,17 @@ describe('Write', () => {
 
   test('one, refused ones, and without answer', () => {
     const server = open();
-    expect(say(server, `0601` + `02${hex4(NOTES)}` + '01' + toHex(dataBytes(text)))).toBe('0d0100');
-    expect(notes(server)).toBe('0c0100' + toHex(dataBytes(text)));
-    expect(say(server, `0602` + `02${hex4(NOTES)}` + '020000' + '02' + '1105' + '1105')).toBe('0d02010c0104');
-    expect(say(server, `1601` + `02${hex4(NOTES)}` + '01' + '09020a0b')).toBe('silence');
+    expect(say(server, `060102${hex4(NOTES)}01${toHex(dataBytes(text))}`)).toBe('0d0100');
+    expect(notes(server)).toBe(`0c0100${toHex(dataBytes(text))}`);
+    expect(say(server, `060202${hex4(NOTES)}0200000211051105`)).toBe('0d02010c0104');
+    expect(say(server, `160102${hex4(NOTES)}0109020a0b`)).toBe('silence');
     expect(notes(server)).toBe('0c0100' + '09020a0b');
   });
 
   test('in blocks; a block lost, repeated or unasked for ends the transfer and writes nothing', () => {
     const server = open();
     const whole = body();
-    say(server, `1601` + `02${hex4(NOTES)}` + '01' + '0900');
+    say(server, `160102${hex4(NOTES)}010900`);
     const [first, second] = [whole.slice(0, 10), whole.slice(10)];
     for (const [number, code] of [
       [3, '13'],
@@ -147,6 +158,6 @@ describe('Write', () => {
     // block 1 again begins anew
     expect(say(server, block(false, 1, first))).toBe('0d01020001');
     expect(say(server, block(true, 2, second))).toBe('0d0100');
-    expect(notes(server)).toBe('0c0100' + toHex(dataBytes(text)));
+    expect(notes(server)).toBe(`0c0100${toHex(dataBytes(text))}`);
   });
 });

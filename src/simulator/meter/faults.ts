@@ -49,8 +49,13 @@ const ONE_BYTE_GAP_MS = 1;
 
 const GET_REQUEST = 0xc0;
 const GET_RESPONSE = 0xc4;
+const READ_REQUEST = 0x05;
+const READ_RESPONSE = 0x0c;
+/** Choices of Variable-Access-Specification and of a readResponse. */
+const BLOCK_NUMBER_ACCESS = 5;
+const DATA_BLOCK_RESULT = 2;
 /** get-request and readRequest, plain, under a global or dedicated key, and whatever general ciphering holds. */
-const GET_REQUESTS: ReadonlySet<number> = new Set([GET_REQUEST, 0xc8, 0xd0, 0x05, 0x25, 0x45, 0xdb, 0xdc]);
+const GET_REQUESTS: ReadonlySet<number> = new Set([GET_REQUEST, 0xc8, 0xd0, READ_REQUEST, 0x25, 0x45, 0xdb, 0xdc]);
 const FORM = { next: 2, withDatablock: 2, withList: 3 } as const;
 
 export const FAULTS = {
@@ -136,11 +141,10 @@ export const FAULTS = {
     }),
   },
   'no-list': {
-    description: 'grants GET-with-list and refuses it all the same',
+    description: 'grants GET-with-list, or Read of several variables, and refuses it all the same',
     parameter: null,
     make: () => ({
-      refuses: (request) =>
-        request[0] === GET_REQUEST && request[1] === FORM.withList ? refusal(REFUSALS.notSupported) : null,
+      refuses: (request) => (isList(request) ? refusal(REFUSALS.notSupported) : null),
     }),
   },
   block0: {
@@ -243,8 +247,17 @@ function strangeFrame(bytes: Uint8Array): Uint8Array {
   return encodeFrame({ ...frame, source: { ...frame.source, upper: frame.source.upper ^ 1 } });
 }
 
+function isList([tag, second = 0]: Uint8Array): boolean {
+  return (tag === GET_REQUEST && second === FORM.withList) || (tag === READ_REQUEST && second > 1);
+}
+
 /** A request for the next block with another number. Anything else, also what is no APDU, stays as it is. */
 function shiftRequested(request: Uint8Array, by: number): Uint8Array {
+  if (request[0] === READ_REQUEST && request[2] === BLOCK_NUMBER_ACCESS && request.length === 5) {
+    const blockNumber = ((request[3] ?? 0) << 8) | (request[4] ?? 0);
+    const variable = { 'block-number-access': { blockNumber: (blockNumber + by) & 0xffff } };
+    return encodeApdu({ apdu: 'readRequest', variables: [variable] });
+  }
   if (request[0] !== GET_REQUEST || request[1] !== FORM.next || request.length !== 7) return request;
   const apdu = decodeApdu(request);
   if (apdu.apdu !== 'get-request' || apdu.type !== 'next') return request;
@@ -252,6 +265,14 @@ function shiftRequested(request: Uint8Array, by: number): Uint8Array {
 }
 
 function shiftAnswered(answer: Uint8Array, by: number): Uint8Array {
+  if (answer[0] === READ_RESPONSE && answer[2] === DATA_BLOCK_RESULT) {
+    const apdu = decodeApdu(answer);
+    const [result] = apdu.apdu === 'readResponse' ? apdu.results : [];
+    if (result === undefined || !('dataBlockResult' in result)) return answer;
+    const { blockNumber, ...block } = result.dataBlockResult;
+    const dataBlockResult = { ...block, blockNumber: (blockNumber + by) & 0xffff };
+    return encodeApdu({ apdu: 'readResponse', results: [{ dataBlockResult }] });
+  }
   if (answer[0] !== GET_RESPONSE || answer[1] !== FORM.withDatablock) return answer;
   const apdu = decodeApdu(answer);
   if (apdu.apdu !== 'get-response' || apdu.type !== 'with-datablock') return answer;
