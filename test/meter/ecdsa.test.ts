@@ -43,9 +43,10 @@ describe.each([
   async function read(
     { secrets, meter }: { secrets: Partial<MeterSecrets>; meter: Partial<VirtualMetersOptions> },
     title = METER_TITLE,
+    referencing: 'ln' | 'sn' = 'ln',
   ): Promise<string> {
-    const options = { auth: 'ecdsa' as const, suite, systemTitle: title, ...meter };
-    const settings = { authentication: 'ecdsa' as const, suite, systemTitle: CLIENT_TITLE };
+    const options = { auth: 'ecdsa' as const, suite, systemTitle: title, referencing, ...meter };
+    const settings = { authentication: 'ecdsa' as const, suite, systemTitle: CLIENT_TITLE, referencing };
     open = await conversation(options, settings, secrets);
     const [result] = await open.run((session) => readAttributes(session, [ENERGY]));
     return result !== undefined && 'data' in result ? result.data.type : 'refused';
@@ -57,6 +58,10 @@ describe.each([
 
   test('with the public keys out of certificates, sent in AARQ and AARE', async () => {
     expect(await read(certified)).toBe('double-long-unsigned');
+  });
+
+  test('the proofs travel by short names as well', async () => {
+    expect(await read(configured, METER_TITLE, 'sn')).toBe('double-long-unsigned');
   });
 
   test('a configured key goes before one in a certificate', async () => {
