@@ -13,7 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['runtime', 'dlms'],
   ['transport', 'reading', 'alert'],
   ['meter', 'store'],
-  ['line'],
+  ['line', 'provision'],
   ['polling', 'command', 'thingsboard', 'admin'],
   ['daemon'],
   ['cli'],

@@ -90,7 +90,53 @@ export function addMeterFlags(command: Command): Command {
 
 /** Settings and secrets from the flags. Throws USAGE, SECRET_UNREADABLE, INVALID_VALUE, UNSUPPORTED. */
 export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; secrets: MeterSecrets } {
-  const settings: MeterSettings = {
+  const settings = settingsFromFlags(flags);
+  const secrets = secretsFromFlags(flags);
+  requireSecrets(settings, secrets);
+  return { settings, secrets };
+}
+
+/** Which setting a flag is about, by the name that commander gives it. */
+const SETTING_OF_FLAG: Readonly<Record<string, keyof MeterSettings>> = {
+  client: 'client',
+  server: 'server',
+  physical: 'physical',
+  serialNumber: 'physical',
+  addressSize: 'addressSize',
+  referencing: 'referencing',
+  auth: 'authentication',
+  security: 'security',
+  suite: 'suite',
+  systemTitle: 'systemTitle',
+  serverSystemTitle: 'serverSystemTitle',
+  dedicatedKey: 'dedicatedKey',
+  timeout: 'timeoutMs',
+  maxPdu: 'maxPdu',
+  window: 'window',
+  infoLength: 'infoLength',
+};
+
+/** What stands already (of a template, of a stored meter), changed by the flags that are really given. Throws likewise. */
+export function meterOver(
+  command: Command,
+  base: { readonly settings: MeterSettings; readonly secrets: MeterSecrets },
+): { settings: MeterSettings; secrets: MeterSecrets } {
+  const flags = command.opts<MeterFlags>();
+  const given = new Set(
+    Object.entries(SETTING_OF_FLAG)
+      .filter(([flag]) => command.getOptionValueSource(flag) === 'cli')
+      .map(([, setting]) => setting),
+  );
+  const own = Object.entries(settingsFromFlags(flags)).filter(([name]) => given.has(name as keyof MeterSettings));
+  const settings = { ...base.settings, ...(Object.fromEntries(own) as Partial<MeterSettings>) };
+  const named = Object.entries(secretsFromFlags(flags)).filter(([, value]) => value !== null);
+  const secrets = { ...base.secrets, ...(Object.fromEntries(named) as Partial<MeterSecrets>) };
+  requireSecrets(settings, secrets);
+  return { settings, secrets };
+}
+
+function settingsFromFlags(flags: MeterFlags): MeterSettings {
+  return {
     client: parseWhole('--client', flags.client, 0, 0xffff),
     server: parseWhole('--server', flags.server, 0, 0xffff),
     physical: physicalAddress(flags),
@@ -113,9 +159,6 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
     quirks: quirksFrom(flags.quirk ?? []),
     session: parseChoice('--session', flags.session, SESSION_POLICIES),
   };
-  const secrets = secretsFromFlags(flags);
-  requireSecrets(settings, secrets);
-  return { settings, secrets };
 }
 
 function collect(value: string, earlier: readonly string[] | undefined): readonly string[] {

@@ -324,6 +324,12 @@ export const ERROR_CODES = {
     false,
     'a point is written [CLASS:]OBIS[:ATTRIBUTE], for example 1.0.1.8.0.255 or 3:1-0:1.8.0:2',
   ),
+  FILE_INVALID: row(
+    'config',
+    'config',
+    false,
+    'correct what stands at the lines named, and try again: nothing was changed',
+  ),
   SECRET_UNREADABLE: row(
     'config',
     'config',

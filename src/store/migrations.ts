@@ -172,11 +172,28 @@ const DEVICES = `
   ALTER TABLE meter ADD COLUMN resumes INTEGER NOT NULL DEFAULT 0;
 `;
 
+const PROFILES = `
+  -- name@version of the template that the meter was made of, if any.
+  ALTER TABLE meter ADD COLUMN template TEXT;
+
+  -- Load profiles and event logs that are fetched. plan: key of each column, names of the event codes, as JSON.
+  CREATE TABLE profile (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    meter_id INTEGER NOT NULL REFERENCES meter (id) ON DELETE CASCADE,
+    obis TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('load', 'events')),
+    interval_ms INTEGER NOT NULL CHECK (interval_ms > 0),
+    plan TEXT NOT NULL,
+    UNIQUE (meter_id, obis)
+  ) STRICT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
   { version: 3, sql: POINT_OPTIONS },
   { version: 4, sql: DEVICES },
+  { version: 5, sql: PROFILES },
 ];
 
 /** The version that the steps lead to. */

@@ -25,7 +25,7 @@ describe.concurrent('meter', () => {
     const flags = ['--client', '17', '--auth', 'low', '--secret', 'env:PW', '--interval', '5', '--points', points];
     const group = ['--group', 'slow@900:1.0.2.8.0.255=activeEnergyExport'];
     const added = await bench.json(['meter', 'add', 'house1', LINK, ...flags, ...group], { env: { PW: PASSWORD } });
-    expect(added).toEqual({ meter: 'house1', link: LINK, points: 5, result: 'added' });
+    expect(added).toEqual({ meter: 'house1', link: LINK, points: 5, profiles: 0, template: null, result: 'added' });
     const shown = await bench.json(['meter', 'show', 'house1']);
     expect(shown).toMatchObject({
       name: 'house1',

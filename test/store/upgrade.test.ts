@@ -88,8 +88,10 @@ describe('a database of schema version 1', () => {
           resumes: 0,
           settings: { ...DEFAULT_METER_SETTINGS, client: 1 },
           secrets: SECRETS,
+          template: null,
         },
       ],
+      profiles: [],
       groups: [{ id: 1, meterId: 3, name: 'default', intervalMs: 5000 }],
       points: [
         {

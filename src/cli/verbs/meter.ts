@@ -1,39 +1,24 @@
-/** `meter add/list/show/remove/enable/disable`: the fleet. The daemon takes changes up by itself. */
+/** `meter add/edit/list/show/test/remove/enable/disable/template`: the fleet. The daemon takes changes up by itself. */
 import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
 import { changedOptions, DEFAULT_POINT_OPTIONS } from '../../reading/point-options.ts';
-import { optionWords, parseKeyedPoints, pointText } from '../../reading/point-text.ts';
-import { type Database, openDatabase } from '../../store/database.ts';
+import { optionWords, pointText } from '../../reading/point-text.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
-import { addMeter, removeMeter, resumeMeter, setMeterEnabled, suspendMeter } from '../../store/fleet/meters.ts';
-import type { Fleet, Meter, NewPointGroup } from '../../store/fleet/types.ts';
-import { parseLink } from '../../transport/link-address.ts';
+import { removeMeter, resumeMeter, setMeterEnabled, suspendMeter } from '../../store/fleet/meters.ts';
+import { type WholeMeter, wholeMeter, wholeMeters } from '../../store/fleet/whole.ts';
 import { type Context, verb } from '../context.ts';
-import { addMeterFlags, meterFromFlags } from '../meter-flags.ts';
 import { table } from '../table.ts';
-import { parseSeconds, parseSecretText } from '../values.ts';
-
-interface AddFlags {
-  readonly interval: string;
-  readonly points?: string;
-  readonly group?: string[];
-  readonly token?: string;
-}
+import { withDatabase } from '../with-database.ts';
+import { registerMeterAdd } from './meter-add.ts';
+import { registerMeterTemplate } from './meter-template.ts';
+import { registerMeterTest } from './meter-test.ts';
 
 export function registerMeter(program: Command): void {
   const meter = program.command('meter').description('the meters that the daemon polls');
-  addMeterFlags(meter.command('add <name> <link>').description('add a meter; nothing is connected'))
-    .option('--interval <seconds>', 'how often the points of --points are read', '60')
-    .option('--points <points>', 'POINT=key,POINT=key,...')
-    .option(
-      '--group <group>',
-      'NAME@SECONDS:POINT=key,...; more point groups, each with its own interval (repeatable)',
-      collect,
-    )
-    .option('--token <token>', 'device mode: access token of this meter in ThingsBoard; file: and env: work')
-    .action(verb(add));
+  registerMeterAdd(meter);
   meter.command('list').description('all meters').action(verb(list));
   meter.command('show <name>').description('one meter with its points').action(verb(show));
+  registerMeterTest(meter);
   meter.command('remove <name>').description('remove a meter; what it said is still delivered').action(verb(remove));
   meter
     .command('enable <name>')
@@ -51,6 +36,7 @@ export function registerMeter(program: Command): void {
     .command('resume <name>')
     .description("ends a suspension, yours or the breaker's: it is tried at once")
     .action(verb((context, command) => attend(context, command, resumeMeter, 'resumed')));
+  registerMeterTemplate(meter);
 }
 
 /** `suspend` and `resume`. */
@@ -61,94 +47,76 @@ function attend(context: Context, command: Command, change: typeof resumeMeter, 
   return undefined;
 }
 
-function collect(value: string, earlier: string[] | undefined): string[] {
-  return [...(earlier ?? []), value];
-}
-
-function withDatabase<T>(context: Context, action: (database: Database) => T): T {
-  const database = openDatabase(context.databasePath);
-  try {
-    return action(database);
-  } finally {
-    database.close();
-  }
-}
-
-function add(context: Context, command: Command): undefined {
-  const [name = '', link = ''] = command.args;
-  const flags = command.opts<AddFlags>();
-  const address = parseLink(link);
-  const groups = [...defaultGroup(flags), ...(flags.group ?? []).map(parseGroup)];
-  if (groups.length === 0) fail('USAGE', 'a meter needs points', { hint: 'give --points POINT=key,POINT=key' });
-  const token = flags.token === undefined ? {} : { token: parseSecretText(flags.token) };
-  const meter = { name, link: address.text, ...meterFromFlags(command.opts()), groups, ...token };
-  withDatabase(context, (database) => addMeter(database, meter));
-  const points = groups.reduce((sum, group) => sum + group.points.length, 0);
-  context.print(
-    { meter: name, link: address.text, points, result: 'added' },
-    () => `Meter ${name} added with ${points} points on ${address.text}.`,
-  );
-  return undefined;
-}
-
-function defaultGroup({ points, interval }: AddFlags): NewPointGroup[] {
-  const intervalMs = parseSeconds('--interval', interval);
-  return points === undefined ? [] : [{ name: 'default', intervalMs, points: newPoints(points) }];
-}
-
-function parseGroup(text: string): NewPointGroup {
-  const match = /^([^@:]+)@([\d.]+):(.+)$/.exec(text);
-  if (match === null)
-    return fail('USAGE', `"${text}" is no point group`, { hint: 'write NAME@SECONDS:POINT=key,POINT=key' });
-  const [, name = '', seconds = '', points = ''] = match;
-  return { name, intervalMs: parseSeconds('--group', seconds), points: newPoints(points) };
-}
-
-function newPoints(text: string): NewPointGroup['points'] {
-  return parseKeyedPoints(text);
-}
-
 /** What may be seen of a meter. */
-function described(fleet: Fleet, meter: Meter) {
-  const groups = fleet.groups
-    .filter(({ meterId }) => meterId === meter.id)
-    .map((group) => ({
+function described({
+  name,
+  link,
+  enabled,
+  suspended,
+  template,
+  settings,
+  secrets,
+  groups,
+  profiles,
+  token,
+}: WholeMeter) {
+  return {
+    name,
+    link,
+    enabled,
+    suspended,
+    template,
+    settings: { ...settings },
+    hasSecret: secrets.secret !== null,
+    secrets: Object.entries(secrets)
+      .filter(([, value]) => value !== null)
+      .map(([secret]) => secret),
+    hasToken: token !== undefined,
+    groups: groups.map((group) => ({
       name: group.name,
       intervalSeconds: group.intervalMs / 1000,
-      points: fleet.points
-        .filter(({ groupId }) => groupId === group.id)
-        .map(({ classId, obis, attribute, key, options }) => ({
-          classId,
-          obis,
-          attribute,
-          key,
-          options: { ...changedOptions(options) },
-        })),
-    }));
-  return {
-    name: meter.name,
-    link: fleet.lines.find(({ id }) => id === meter.lineId)?.link ?? null,
-    enabled: meter.enabled,
-    suspended: meter.suspended,
-    settings: { ...meter.settings },
-    hasSecret: meter.secrets.secret !== null,
-    groups,
+      points: group.points.map(({ classId, obis, attribute, key, options = DEFAULT_POINT_OPTIONS }) => ({
+        classId,
+        obis,
+        attribute,
+        key,
+        options: { ...changedOptions(options) },
+      })),
+    })),
+    profiles: profiles.map(({ obis, kind, intervalMs, columns, eventNames }) => ({
+      obis,
+      kind,
+      intervalSeconds: intervalMs / 1000,
+      columns: columns.map(({ classId, obis, attribute, key, options }) => ({
+        classId,
+        obis,
+        attribute,
+        key,
+        options: { ...changedOptions(options) },
+      })),
+      eventNames: { ...eventNames },
+    })),
   };
 }
 
+function stateOf({ enabled, suspended }: { readonly enabled: boolean; readonly suspended: boolean }): string {
+  if (!enabled) return 'disabled';
+  return suspended ? 'suspended' : 'enabled';
+}
+
 function list(context: Context): undefined {
-  const fleet = withDatabase(context, loadFleet);
-  const meters = fleet.meters.map((meter) => described(fleet, meter));
+  const meters = wholeMeters(withDatabase(context, loadFleet)).map(described);
   context.print({ meters }, () =>
     meters.length === 0
-      ? 'No meters yet: dlms meter add NAME LINK --points ...'
+      ? 'No meters yet: dlms meter add NAME LINK --template NAME'
       : table(
-          ['METER', 'LINK', 'STATE', 'AUTH', 'POINTS'],
-          meters.map(({ name, link, enabled, suspended, settings, groups }) => [
+          ['METER', 'LINK', 'STATE', 'AUTH', 'TEMPLATE', 'POINTS'],
+          meters.map(({ name, link, enabled, suspended, settings, template, groups }) => [
             name,
-            link ?? '-',
-            !enabled ? 'disabled' : suspended ? 'suspended' : 'enabled',
+            link,
+            stateOf({ enabled, suspended }),
             settings.authentication,
+            template ?? '-',
             groups.map((group) => `${group.points.length} every ${group.intervalSeconds} s`).join(', '),
           ]),
         ),
@@ -158,13 +126,15 @@ function list(context: Context): undefined {
 
 function show(context: Context, command: Command): undefined {
   const fleet = withDatabase(context, loadFleet);
-  const [name] = command.args;
-  const meter = fleet.meters.find((one) => one.name === name) ?? fail('NOT_FOUND', `there is no meter "${name}"`);
-  const shown = described(fleet, meter);
+  const [name = ''] = command.args;
+  const meter = wholeMeter(fleet, name) ?? fail('NOT_FOUND', `there is no meter "${name}"`);
+  const shown = described(meter);
   context.print(shown, () =>
     [
-      `${shown.name}: ${shown.link}, ${shown.enabled ? 'enabled' : 'disabled'}`,
-      `client ${meter.settings.client}, server ${meter.settings.server}, authentication ${meter.settings.authentication}${shown.hasSecret ? ', secret stored' : ''}`,
+      `${shown.name}: ${shown.link}, ${stateOf(shown)}`,
+      `client ${meter.settings.client}, server ${meter.settings.server}, authentication ${meter.settings.authentication}, security ${meter.settings.security}`,
+      ...(shown.template === null ? [] : [`template ${shown.template}`]),
+      ...(shown.secrets.length === 0 ? [] : [`stored: ${shown.secrets.join(', ')}`]),
       '',
       table(
         ['GROUP', 'EVERY', 'POINT', 'KEY', 'OPTIONS'],
@@ -178,9 +148,23 @@ function show(context: Context, command: Command): undefined {
           ]),
         ),
       ),
+      ...(shown.profiles.length === 0 ? [] : ['', profilesText(shown.profiles)]),
     ].join('\n'),
   );
   return undefined;
+}
+
+function profilesText(profiles: ReturnType<typeof described>['profiles']): string {
+  return table(
+    ['PROFILE', 'KIND', 'EVERY', 'COLUMNS WITH KEYS', 'EVENT NAMES'],
+    profiles.map(({ obis, kind, intervalSeconds, columns, eventNames }) => [
+      obis,
+      kind,
+      `${intervalSeconds} s`,
+      columns.map(({ key }) => key).join(', '),
+      String(Object.keys(eventNames).length),
+    ]),
+  );
 }
 
 function remove(context: Context, command: Command): undefined {

@@ -36,6 +36,36 @@ export function addConnection(
   return id;
 }
 
+/**
+ * Gives a meter's connection on a target another token, or makes the connection. Rows that wait go out under the new one.
+ * Tells whether anything changed. Throws DUPLICATE_TOKEN, INVALID_VALUE. Within a transaction.
+ */
+export function setMeterToken(
+  database: Database,
+  target: { readonly id: number; readonly url: string },
+  meterId: number,
+  token: string,
+): boolean {
+  const select = 'SELECT id FROM connection WHERE meter_id = ? AND target_id = ? AND retired = 0';
+  const known = database.sql.prepare<[number, number], { id: number }>(select).get(meterId, target.id);
+  if (known !== undefined) return changeToken(database, known.id, target.url, token);
+  addConnection(database, target, meterId, token);
+  return true;
+}
+
+/** Replaces the token of a connection. Tells whether it is another. Throws DUPLICATE_TOKEN, INVALID_VALUE. Within a transaction. */
+export function changeToken({ sql, sealing }: Database, connectionId: number, url: string, token: string): boolean {
+  const fingerprint = sealing().fingerprint(url, validToken(token));
+  const known = sql
+    .prepare<[Uint8Array], { id: number }>('SELECT id FROM connection WHERE token_fingerprint = ?')
+    .get(fingerprint);
+  if (known?.id === connectionId) return false;
+  if (known !== undefined) fail('DUPLICATE_TOKEN', `the token is in use already on ${url}`);
+  const update = sql.prepare('UPDATE connection SET token = ?, token_fingerprint = ? WHERE id = ?');
+  update.run(sealToken(sealing(), connectionId, token), fingerprint, connectionId);
+  return true;
+}
+
 /** Takes a meter's connections out of use: they go at once, or with the last row they have to deliver. */
 export function retireConnections(sql: BetterSqlite3.Database, meterId: number): void {
   sql.prepare('UPDATE connection SET retired = 1 WHERE meter_id = ?').run(meterId);

@@ -4,6 +4,7 @@ import { DEFAULT_POINT_OPTIONS, type PointOptions } from '../../reading/point-op
 import { lineSettingsOf } from '../../transport/line-settings.ts';
 import { type Database, inSnapshot } from '../database.ts';
 import { mapped } from '../errors.ts';
+import { loadProfiles } from './profiles.ts';
 import { revision } from './revision.ts';
 import { openSecrets, openToken } from './sealed.ts';
 import type { Connection, Fleet, Line, Meter, Point, PointGroup, Target } from './types.ts';
@@ -35,7 +36,8 @@ export function loadFleet(database: Database): Fleet {
       .map((row) => ({ ...row, settings: lineSettingsOf(row.settings) })),
     meters: sql
       .prepare<[], MeterRow>(
-        `SELECT id, line_id AS lineId, name, enabled, suspended, resumes, settings, secrets FROM meter ORDER BY id`,
+        `SELECT id, line_id AS lineId, name, enabled, suspended, resumes, settings, secrets, template
+         FROM meter ORDER BY id`,
       )
       .all()
       .map((row) => ({
@@ -56,6 +58,7 @@ export function loadFleet(database: Database): Fleet {
       )
       .all()
       .map((row) => ({ ...row, options: pointOptionsOf(row.options) })),
+    profiles: loadProfiles(sql),
   }));
 }
 

@@ -1,65 +1,124 @@
 /** Meters, with their lines, point groups and tokens. */
+import { isDeepStrictEqual } from 'node:util';
 import type BetterSqlite3 from 'better-sqlite3';
+import { toHex } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
-import { changedOptions, DEFAULT_POINT_OPTIONS } from '../../reading/point-options.ts';
+import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings } from '../../dlms/settings.ts';
 import { type Database, inTransaction } from '../database.ts';
 import { counterKeyId, noteMeterOfCounter } from '../local/counters.ts';
-import { addConnection, retireConnections } from './connections.ts';
+import { addConnection, retireConnections, setMeterToken } from './connections.ts';
+import { storeGroups } from './groups.ts';
+import { storeProfiles } from './profiles.ts';
 import { bumpRevision } from './revision.ts';
-import { sealSecrets } from './sealed.ts';
+import { openSecrets, sealSecrets } from './sealed.ts';
 import { clientSystemTitleFor } from './system-title.ts';
-import type { NewMeter, NewPointGroup } from './types.ts';
+import type { NewMeter } from './types.ts';
 import { validateMeter } from './validate.ts';
 
 /**
- * Stores a meter, enabled, and its line if it is the first one there; returns the meter's id.
+ * Stores a meter, enabled unless it says otherwise, and its line if it is the first one there; returns the meter's id.
  * Throws NOT_INITIALISED (no target yet), ALREADY_EXISTS (name), DUPLICATE_KEY, DUPLICATE_TOKEN, INVALID_VALUE (token
  * missing in device mode or given in gateway mode), INVALID_LINK, INVALID_POINT.
  */
 export function addMeter(database: Database, meter: NewMeter): number {
-  const { sql } = database;
-  validateMeter(meter);
   return inTransaction(database, () => {
-    if (findMeter(sql, meter.name) !== undefined) {
-      fail('ALREADY_EXISTS', `there is a meter "${meter.name}" already`);
-    }
-    const target = deviceTarget(sql);
-    const insert = sql.prepare('INSERT INTO meter (line_id, name, enabled, settings, secrets) VALUES (?, ?, 1, ?, ?)');
-    const settings = JSON.stringify(meter.settings);
-    const id = Number(insert.run(lineOf(sql, meter.link), meter.name, settings, Buffer.alloc(0)).lastInsertRowid);
-    // The id is part of what the secrets are sealed for, and is known only now.
-    const sealed = sealSecrets(database.sealing(), id, meter.secrets);
-    sql.prepare('UPDATE meter SET secrets = ? WHERE id = ?').run(sealed, id);
-    noteCounter(database, id, meter);
-    for (const group of meter.groups) insertGroup(sql, id, group);
-    if (target !== undefined && meter.token === undefined) {
-      fail('INVALID_VALUE', `in device mode each meter needs a token of its own: "${meter.name}" has none`, {
-        hint: 'give --token with the access token of the ThingsBoard device',
-      });
-    }
-    if (target === undefined && meter.token !== undefined) {
-      fail('INVALID_VALUE', 'in gateway mode all meters use the token of the gateway: a meter takes none', {
-        hint: 'leave out --token',
-      });
-    }
-    if (target !== undefined && meter.token !== undefined) addConnection(database, target, id, meter.token);
-    bumpRevision(sql);
+    const id = insertMeter(database, meter);
+    bumpRevision(database.sql);
     return id;
   });
+}
+
+/** The same within the transaction of the caller, who bumps the revision. */
+export function insertMeter(database: Database, meter: NewMeter): number {
+  const { sql } = database;
+  validateMeter(meter);
+  if (findMeter(sql, meter.name) !== undefined) {
+    fail('ALREADY_EXISTS', `there is a meter "${meter.name}" already`);
+  }
+  const target = deviceTarget(sql);
+  const insert = sql.prepare(
+    'INSERT INTO meter (line_id, name, enabled, settings, secrets, template) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const { enabled = true, template = null } = meter;
+  const settings = JSON.stringify(meter.settings);
+  const lineId = lineOf(sql, meter.link);
+  const row = insert.run(lineId, meter.name, Number(enabled), settings, Buffer.alloc(0), template);
+  const id = Number(row.lastInsertRowid);
+  // The id is part of what the secrets are sealed for, and is known only now.
+  const sealed = sealSecrets(database.sealing(), id, meter.secrets);
+  sql.prepare('UPDATE meter SET secrets = ? WHERE id = ?').run(sealed, id);
+  noteCounter(database, id, meter);
+  storeGroups(sql, id, meter.groups);
+  storeProfiles(sql, id, meter.profiles ?? []);
+  if (target !== undefined && meter.token === undefined) {
+    fail('INVALID_VALUE', `in device mode each meter needs a token of its own: "${meter.name}" has none`, {
+      hint: 'give --token with the access token of the ThingsBoard device',
+    });
+  }
+  refuseNeedlessToken(target, meter.token);
+  if (target !== undefined && meter.token !== undefined) addConnection(database, target, id, meter.token);
+  return id;
+}
+
+/**
+ * Makes a stored meter what is wanted; what was learned of it stays. Without `token` and `enabled` those stay too.
+ * Tells whether anything changed. Throws as `addMeter` does, and NOT_FOUND.
+ */
+export function changeMeter(database: Database, meter: NewMeter): boolean {
+  return inTransaction(database, () => {
+    const changed = replaceMeter(database, meter);
+    if (changed) bumpRevision(database.sql);
+    return changed;
+  });
+}
+
+/** The same within the transaction of the caller, who bumps the revision. */
+export function replaceMeter(database: Database, meter: NewMeter): boolean {
+  const { sql } = database;
+  validateMeter(meter);
+  const { id, lineId } = existingMeter(sql, meter.name);
+  const before = storedMeter(database, id);
+  const { enabled = before.enabled, template = null, token } = meter;
+  const wanted = { link: meter.link, enabled, template, settings: { ...DEFAULT_METER_SETTINGS, ...meter.settings } };
+  const secretsDiffer = secretsText(before.secrets) !== secretsText(meter.secrets);
+  let changed = secretsDiffer || !isDeepStrictEqual(before.rest, wanted);
+  if (changed) {
+    const update = sql.prepare('UPDATE meter SET line_id = ?, enabled = ?, settings = ?, template = ? WHERE id = ?');
+    update.run(lineOf(sql, meter.link), Number(enabled), JSON.stringify(meter.settings), template, id);
+    dropLineWithoutMeters(sql, lineId);
+  }
+  if (secretsDiffer) {
+    const sealed = sealSecrets(database.sealing(), id, meter.secrets);
+    sql.prepare('UPDATE meter SET secrets = ? WHERE id = ?').run(sealed, id);
+  }
+  if (changed) noteCounter(database, id, meter);
+  if (storeGroups(sql, id, meter.groups)) changed = true;
+  if (storeProfiles(sql, id, meter.profiles ?? [])) changed = true;
+  const target = deviceTarget(sql);
+  refuseNeedlessToken(target, token);
+  if (target !== undefined && token !== undefined && setMeterToken(database, target, id, token)) changed = true;
+  return changed;
 }
 
 /** Removes a meter; what it said and is not delivered yet still will be. Throws NOT_FOUND. */
 export function removeMeter(database: Database, name: string): void {
   const { sql } = database;
   inTransaction(database, () => {
-    const { id, lineId } = existingMeter(sql, name);
-    retireConnections(sql, id);
-    sql.prepare('DELETE FROM meter WHERE id = ?').run(id);
-    sql
-      .prepare('DELETE FROM line WHERE id = ? AND NOT EXISTS (SELECT 1 FROM meter WHERE line_id = line.id)')
-      .run(lineId);
+    deleteMeter(sql, name);
     bumpRevision(sql);
   });
+}
+
+/** The same within the transaction of the caller, who bumps the revision. */
+export function deleteMeter(sql: BetterSqlite3.Database, name: string): void {
+  const { id, lineId } = existingMeter(sql, name);
+  retireConnections(sql, id);
+  sql.prepare('DELETE FROM meter WHERE id = ?').run(id);
+  dropLineWithoutMeters(sql, lineId);
+}
+
+function dropLineWithoutMeters(sql: BetterSqlite3.Database, lineId: number): void {
+  sql.prepare('DELETE FROM line WHERE id = ? AND NOT EXISTS (SELECT 1 FROM meter WHERE line_id = line.id)').run(lineId);
 }
 
 /** Throws NOT_FOUND. Nothing moves when it is so already. */
@@ -124,13 +183,36 @@ function lineOf(sql: BetterSqlite3.Database, link: string): number {
   return line?.id ?? Number(sql.prepare('INSERT INTO line (link) VALUES (?)').run(link).lastInsertRowid);
 }
 
-function insertGroup(sql: BetterSqlite3.Database, meterId: number, group: NewPointGroup): void {
-  const insertGroup = sql.prepare('INSERT INTO point_group (meter_id, name, interval_ms) VALUES (?, ?, ?)');
-  const groupId = Number(insertGroup.run(meterId, group.name, group.intervalMs).lastInsertRowid);
-  const insertPoint = sql.prepare(
-    'INSERT INTO point (group_id, meter_id, class_id, obis, attribute, key, options) VALUES (?, ?, ?, ?, ?, ?, ?)',
-  );
-  for (const { classId, obis, attribute, key, options = DEFAULT_POINT_OPTIONS } of group.points) {
-    insertPoint.run(groupId, meterId, classId, obis, attribute, key, JSON.stringify(changedOptions(options)));
+interface StoredMeter {
+  readonly enabled: boolean;
+  readonly secrets: MeterSecrets;
+  readonly rest: Readonly<Record<'link' | 'enabled' | 'template' | 'settings', unknown>>;
+}
+
+function storedMeter({ sql, sealing }: Database, id: number): StoredMeter {
+  const select = `SELECT line.link, meter.enabled, meter.settings, meter.secrets, meter.template
+    FROM meter JOIN line ON line.id = meter.line_id WHERE meter.id = ?`;
+  const row = sql
+    .prepare<[number], { link: string; enabled: number; settings: string; secrets: Buffer; template: string | null }>(
+      select,
+    )
+    .get(id);
+  if (row === undefined) return fail('INTERNAL', `no meter ${id}`, { layer: 'store' });
+  const enabled = row.enabled === 1;
+  const settings = { ...DEFAULT_METER_SETTINGS, ...(JSON.parse(row.settings) as Partial<MeterSettings>) };
+  const rest = { link: row.link, enabled, template: row.template, settings };
+  return { enabled, secrets: openSecrets(sealing(), id, row.secrets), rest };
+}
+
+function secretsText(secrets: MeterSecrets): string {
+  const hex = Object.entries(secrets).map(([name, value]) => [name, value === null ? null : toHex(value)]);
+  return JSON.stringify(hex.sort());
+}
+
+function refuseNeedlessToken(target: object | undefined, token: string | undefined): void {
+  if (target === undefined && token !== undefined) {
+    fail('INVALID_VALUE', 'in gateway mode all meters use the token of the gateway: a meter takes none', {
+      hint: 'leave out --token',
+    });
   }
 }

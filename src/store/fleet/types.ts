@@ -1,6 +1,7 @@
 /** The fleet: what is configured. Ids are never given twice, so an id that was removed never comes to mean another. */
 import type { MeterSecrets, MeterSettings } from '../../dlms/settings.ts';
 import type { PointOptions } from '../../reading/point-options.ts';
+import type { KeyedPoint } from '../../reading/point-text.ts';
 import type { LineSettings } from '../../transport/line-settings.ts';
 
 export type MqttProtocol = '5' | '3.1.1';
@@ -50,6 +51,8 @@ export interface Meter {
   readonly resumes: number;
   readonly settings: MeterSettings;
   readonly secrets: MeterSecrets;
+  /** `name@version` of the template it was made of. */
+  readonly template: string | null;
 }
 
 /** Points of one meter with one interval. */
@@ -74,6 +77,23 @@ export interface Point {
   readonly options: PointOptions;
 }
 
+export type ProfileKind = 'load' | 'events';
+
+/** A load profile or event log of one meter that is fetched row by row. */
+export interface Profile {
+  readonly id: number;
+  readonly meterId: number;
+  /** Dotted; unique within the meter. */
+  readonly obis: string;
+  readonly kind: ProfileKind;
+  /** How often it is looked for new rows. */
+  readonly intervalMs: number;
+  /** Key and options of its columns; a column that is not among them gets a key of its own making. */
+  readonly columns: readonly KeyedPoint[];
+  /** Names of event codes, by the code in decimal. */
+  readonly eventNames: Readonly<Record<string, string>>;
+}
+
 export interface Fleet {
   /** Moves with every change of what is below. */
   readonly revision: number;
@@ -83,6 +103,7 @@ export interface Fleet {
   readonly meters: readonly Meter[];
   readonly groups: readonly PointGroup[];
   readonly points: readonly Point[];
+  readonly profiles: readonly Profile[];
 }
 
 export interface NewTarget {
@@ -110,6 +131,8 @@ export interface NewPointGroup {
   readonly points: readonly NewPoint[];
 }
 
+export type NewProfile = Omit<Profile, 'id' | 'meterId'>;
+
 export interface NewMeter {
   readonly name: string;
   /** Canonical link text. */
@@ -117,6 +140,12 @@ export interface NewMeter {
   readonly settings: MeterSettings;
   readonly secrets: MeterSecrets;
   readonly groups: readonly NewPointGroup[];
+  /** None when absent. */
+  readonly profiles?: readonly NewProfile[];
+  /** `name@version` of the template it is made of. */
+  readonly template?: string | null;
   /** Device mode only, and needed there. */
   readonly token?: string;
+  /** True when absent. */
+  readonly enabled?: boolean;
 }

@@ -51,7 +51,7 @@ export function canonicalTargetUrl(text: string): string {
 }
 
 /** Names, links, intervals and points of a new meter; keys that stand twice. Throws INVALID_*, DUPLICATE_KEY. */
-export function validateMeter({ name, link, groups }: NewMeter): void {
+export function validateMeter({ name, link, groups, profiles = [] }: NewMeter): void {
   validMeterName(name);
   validName('the link', link, 'INVALID_LINK');
   const groupNames = new Set<string>();
@@ -65,6 +65,14 @@ export function validateMeter({ name, link, groups }: NewMeter): void {
       if (keys.has(point.key)) fail('DUPLICATE_KEY', `the key "${point.key}" stands twice in meter "${name}"`);
       keys.add(point.key);
     }
+  }
+  const seen = new Set<string>();
+  for (const { obis, intervalMs, columns } of profiles) {
+    if (seen.has(obis)) fail('INVALID_VALUE', `the profile ${obis} stands twice in meter "${name}"`);
+    seen.add(obis);
+    validateGroup({ name: `profile ${obis}`, intervalMs, points: [] });
+    for (const column of columns) validatePoint(column);
+    validatePoint({ classId: null, obis, attribute: 2, key: obis });
   }
 }
 

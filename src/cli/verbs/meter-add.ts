@@ -1,0 +1,130 @@
+/** `meter add` and `meter edit`: both take the same flags, one over the defaults, the other over what is stored. */
+import type { Command } from 'commander';
+import { fail } from '../../core/errors.ts';
+import { parseObis } from '../../dlms/axdr/obis.ts';
+import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../dlms/settings.ts';
+import { loadFleet } from '../../store/fleet/load.ts';
+import { addMeter, changeMeter } from '../../store/fleet/meters.ts';
+import { wholeMeter } from '../../store/fleet/whole.ts';
+import { parseLink } from '../../transport/link-address.ts';
+import { type Context, verb } from '../context.ts';
+import { addMeterFlags, meterOver } from '../meter-flags.ts';
+import {
+  addReadingFlags,
+  collect,
+  namedTemplate,
+  planOver,
+  type ReadingFlags,
+  type ReadingPlan,
+} from '../reading-flags.ts';
+import { parseSecretText } from '../values.ts';
+import { withDatabase } from '../with-database.ts';
+
+interface AddFlags extends ReadingFlags {
+  readonly token?: string;
+}
+
+interface EditFlags extends AddFlags {
+  readonly link?: string;
+  readonly removePoints?: string;
+  readonly removeGroup?: readonly string[];
+  readonly removeProfile?: readonly string[];
+}
+
+const TOKEN = 'device mode: access token of this meter in ThingsBoard; file: and env: work';
+
+export function registerMeterAdd(meter: Command): void {
+  addReadingFlags(addMeterFlags(meter.command('add <name> <link>').description('add a meter; nothing is connected')))
+    .option('--token <token>', TOKEN)
+    .action(verb(add));
+  addReadingFlags(addMeterFlags(meter.command('edit <name>').description('change what is given, keep the rest')))
+    .option('--link <link>', 'another way to the same meter')
+    .option('--remove-points <keys>', 'KEY,KEY,...')
+    .option('--remove-group <name>', 'a point group with all its points (repeatable)', collect)
+    .option('--remove-profile <obis>', 'a profile that is not to be fetched any more (repeatable)', collect)
+    .option('--token <token>', TOKEN)
+    .action(verb(edit));
+}
+
+function add(context: Context, command: Command): undefined {
+  const [name = '', link = ''] = command.args;
+  const flags = command.opts<AddFlags>();
+  const address = parseLink(link);
+  const template = namedTemplate(flags);
+  const plan = planOver({ groups: [], profiles: [], template: null }, flags, template);
+  if (plan.groups.length === 0 && plan.profiles.length === 0) {
+    fail('USAGE', 'a meter needs points', { hint: 'give --template NAME or --points POINT=key,POINT=key' });
+  }
+  const settings = { ...DEFAULT_METER_SETTINGS, ...template?.settings };
+  const meter = { name, link: address.text, ...meterOver(command, { settings, secrets: NO_SECRETS }), ...plan };
+  withDatabase(context, (database) => addMeter(database, { ...meter, ...tokenOf(flags) }));
+  const points = countOf(plan);
+  context.print(
+    {
+      meter: name,
+      link: address.text,
+      points,
+      profiles: plan.profiles.length,
+      template: plan.template,
+      result: 'added',
+    },
+    () => `Meter ${name} added with ${points} points on ${address.text}.`,
+  );
+  return undefined;
+}
+
+function edit(context: Context, command: Command): undefined {
+  const [name = ''] = command.args;
+  const flags = command.opts<EditFlags>();
+  const template = namedTemplate(flags);
+  const outcome = withDatabase(context, (database) => {
+    const stored =
+      wholeMeter(loadFleet(database), name) ??
+      fail('NOT_FOUND', `there is no meter "${name}"`, { hint: 'look with `meter list`' });
+    const link = flags.link === undefined ? stored.link : parseLink(flags.link).text;
+    const plan = planOver(without(stored, flags), flags, template);
+    if (plan.groups.length === 0 && plan.profiles.length === 0)
+      fail('USAGE', 'a meter needs points: none would be left');
+    const base = { settings: { ...stored.settings, ...template?.settings }, secrets: stored.secrets };
+    const { token: _, ...rest } = stored;
+    const changed = changeMeter(database, { ...rest, link, ...meterOver(command, base), ...plan, ...tokenOf(flags) });
+    return { points: countOf(plan), profiles: plan.profiles.length, result: changed ? 'changed' : 'unchanged' };
+  });
+  context.print({ meter: name, ...outcome }, () => `Meter ${name} ${outcome.result}: ${outcome.points} points.`);
+  return undefined;
+}
+
+function tokenOf({ token }: AddFlags): { readonly token?: string } {
+  return token === undefined ? {} : { token: parseSecretText(token) };
+}
+
+function countOf({ groups }: ReadingPlan): number {
+  return groups.reduce((sum, { points }) => sum + points.length, 0);
+}
+
+/** What is stored without what is to be removed; a group that loses its last point goes. Throws NOT_FOUND. */
+function without(stored: ReadingPlan, { removePoints, removeGroup = [], removeProfile = [] }: EditFlags): ReadingPlan {
+  const keys = new Set(
+    (removePoints ?? '')
+      .split(',')
+      .map((key) => key.trim())
+      .filter((key) => key !== ''),
+  );
+  const known = new Set(stored.groups.flatMap(({ points }) => points.map(({ key }) => key)));
+  for (const key of keys) if (!known.has(key)) fail('NOT_FOUND', `the meter has no point with the key "${key}"`);
+  const names = new Set(stored.groups.map(({ name }) => name));
+  for (const name of removeGroup) if (!names.has(name)) fail('NOT_FOUND', `the meter has no point group "${name}"`);
+  const profiles = removeProfile.map(parseObis);
+  for (const obis of profiles) {
+    if (!stored.profiles.some((profile) => profile.obis === obis))
+      fail('NOT_FOUND', `the meter has no profile ${obis}`);
+  }
+  return {
+    template: stored.template,
+    groups: stored.groups
+      .filter(({ name }) => !removeGroup.includes(name))
+      .map((group) => ({ ...group, points: group.points.filter(({ key }) => !keys.has(key)) }))
+      .filter(({ points }) => points.length > 0),
+    profiles: stored.profiles.filter(({ obis }) => !profiles.includes(obis)),
+  };
+}

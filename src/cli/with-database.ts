@@ -1,0 +1,12 @@
+/** The database for the time of one action. */
+import { type Database, openDatabase } from '../store/database.ts';
+import type { Context } from './context.ts';
+
+export function withDatabase<T>(context: Pick<Context, 'databasePath'>, action: (database: Database) => T): T {
+  const database = openDatabase(context.databasePath);
+  try {
+    return action(database);
+  } finally {
+    database.close();
+  }
+}

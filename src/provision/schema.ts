@@ -1,0 +1,96 @@
+/** What stands in templates and fleet files, as zod schemas: what comes out is what the store takes. */
+import { z } from 'zod';
+import { asBridgeError } from '../core/errors.ts';
+import { parseObis } from '../dlms/axdr/obis.ts';
+import { SECURITY_POLICIES } from '../dlms/security/suite.ts';
+import { AUTHENTICATION_LEVELS, type MeterSettings } from '../dlms/settings.ts';
+import { parseKeyedPoint, parseKeyedPoints } from '../reading/point-text.ts';
+import type { NewPointGroup, NewProfile } from '../store/fleet/types.ts';
+
+/** A text that a function of ours reads: what it throws is the message. */
+export function read<T>(parse: (text: string) => T) {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text);
+    } catch (thrown) {
+      context.addIssue({ code: 'custom', message: asBridgeError(thrown).message });
+      return z.NEVER;
+    }
+  });
+}
+
+const whole = (min: number, max: number) => z.number().int().min(min).max(max);
+const systemTitle = z
+  .string()
+  .regex(/^[0-9a-fA-F]{16}$/, 'a system title has 16 hex digits')
+  .toLowerCase()
+  .nullable();
+
+/** Every setting of a meter, as `meter show` names it. */
+const SETTINGS = {
+  client: whole(0, 0xffff),
+  server: whole(0, 0xffff),
+  physical: whole(0, 0x3fff).nullable(),
+  addressSize: z.literal([1, 2, 4]).nullable(),
+  referencing: z.enum(['ln', 'sn']),
+  authentication: z.enum(AUTHENTICATION_LEVELS),
+  security: z.enum(SECURITY_POLICIES),
+  suite: z.literal([0, 1, 2]),
+  systemTitle,
+  serverSystemTitle: systemTitle,
+  dedicatedKey: z.boolean(),
+  timeoutMs: whole(10, 600_000),
+  maxPdu: whole(0, 0xffff),
+  window: whole(1, 7),
+  infoLength: whole(32, 2030),
+} satisfies { readonly [name in keyof MeterSettings]: z.ZodType<MeterSettings[name]> };
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly (keyof MeterSettings)[];
+
+/** Some of the settings; none of them gets a default here. */
+export const settingsSchema = z.strictObject(SETTINGS).partial();
+
+/** Seconds in the file, milliseconds inside. */
+export const secondsSchema = z
+  .number()
+  .min(0.1)
+  .max(31_536_000)
+  .transform((seconds) => Math.round(seconds * 1000));
+
+const points = z.array(read(parseKeyedPoint)).min(1);
+
+/** Several points in one text, as `--points` takes them, or a list of them. */
+export const pointsSchema = z.union([read(parseKeyedPoints), points]);
+
+export const groupSchema = z
+  .strictObject({
+    name: z.string().regex(/^[^@:\s][^@:]*$/, 'a group has a name without @ and :'),
+    interval: secondsSchema,
+    points,
+  })
+  .transform(({ name, interval, points }): NewPointGroup => ({ name, intervalMs: interval, points }));
+
+const EVENT_LOG = /^\d+\.\d+\.99\.98\./;
+
+export const profileSchema = z
+  .strictObject({
+    obis: read(parseObis),
+    kind: z.enum(['load', 'events']).optional(),
+    interval: secondsSchema,
+    columns: z.array(read(parseKeyedPoint)).optional(),
+    events: z.record(z.string().regex(/^\d{1,10}$/, 'an event has a number'), z.string().min(1)).optional(),
+  })
+  .transform(
+    ({ obis, kind, interval, columns = [], events = {} }): NewProfile => ({
+      obis,
+      kind: kind ?? kindOfProfile(obis),
+      intervalMs: interval,
+      columns,
+      eventNames: events,
+    }),
+  );
+
+/** Value groups C and D 99.98 are event logs (Blue Book 7.4.5). */
+export function kindOfProfile(obis: string): NewProfile['kind'] {
+  return EVENT_LOG.test(obis) ? 'events' : 'load';
+}
