@@ -96,24 +96,28 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
   return { settings, secrets };
 }
 
-/** Which setting a flag is about, by the name that commander gives it. */
-const SETTING_OF_FLAG: Readonly<Record<string, keyof MeterSettings>> = {
-  client: 'client',
-  server: 'server',
-  physical: 'physical',
-  serialNumber: 'physical',
-  addressSize: 'addressSize',
-  referencing: 'referencing',
-  auth: 'authentication',
-  security: 'security',
-  suite: 'suite',
-  systemTitle: 'systemTitle',
-  serverSystemTitle: 'serverSystemTitle',
-  dedicatedKey: 'dedicatedKey',
-  timeout: 'timeoutMs',
-  maxPdu: 'maxPdu',
-  window: 'window',
-  infoLength: 'infoLength',
+/** The flags that each setting comes from. */
+const FLAGS_OF_SETTING: Readonly<Record<Exclude<keyof MeterSettings, 'quirks'>, readonly (keyof MeterFlags)[]>> = {
+  client: ['client'],
+  server: ['server'],
+  physical: ['physical', 'serialNumber'],
+  addressSize: ['addressSize'],
+  referencing: ['referencing'],
+  authentication: ['auth'],
+  security: ['security'],
+  suite: ['suite'],
+  protection: ['protection'],
+  signing: ['sign'],
+  acceptUnverified: ['acceptUnverified'],
+  systemTitle: ['systemTitle'],
+  serverSystemTitle: ['serverSystemTitle'],
+  dedicatedKey: ['dedicatedKey'],
+  timeoutMs: ['timeout'],
+  maxPdu: ['maxPdu'],
+  window: ['window'],
+  infoLength: ['infoLength'],
+  timeZone: ['timeZone'],
+  session: ['session'],
 };
 
 /** What stands already (of a template, of a stored meter), changed by the flags that are really given. Throws likewise. */
@@ -122,13 +126,14 @@ export function meterOver(
   base: { readonly settings: MeterSettings; readonly secrets: MeterSecrets },
 ): { settings: MeterSettings; secrets: MeterSecrets } {
   const flags = command.opts<MeterFlags>();
-  const given = new Set(
-    Object.entries(SETTING_OF_FLAG)
-      .filter(([flag]) => command.getOptionValueSource(flag) === 'cli')
-      .map(([, setting]) => setting),
+  const given = new Set<string>(
+    Object.entries(FLAGS_OF_SETTING)
+      .filter(([, names]) => names.some((name) => command.getOptionValueSource(name) === 'cli'))
+      .map(([setting]) => setting),
   );
-  const own = Object.entries(settingsFromFlags(flags)).filter(([name]) => given.has(name as keyof MeterSettings));
-  const settings = { ...base.settings, ...(Object.fromEntries(own) as Partial<MeterSettings>) };
+  const own = Object.entries(settingsFromFlags(flags)).filter(([name]) => given.has(name));
+  const quirks = { ...base.settings.quirks, ...quirksFrom(flags.quirk ?? []) };
+  const settings = { ...base.settings, ...(Object.fromEntries(own) as Partial<MeterSettings>), quirks };
   const named = Object.entries(secretsFromFlags(flags)).filter(([, value]) => value !== null);
   const secrets = { ...base.secrets, ...(Object.fromEntries(named) as Partial<MeterSecrets>) };
   requireSecrets(settings, secrets);

@@ -195,6 +195,15 @@ export function parseQuirk(text: string): Partial<Quirks> {
   return { [row.key]: quirkValue(row, rest.length === 0 ? null : rest.join('=')) };
 }
 
+/** The texts that `parseQuirk` reads back, in the order of the table. */
+export function quirkTexts(quirks: Partial<Quirks>): string[] {
+  return QUIRKS.flatMap(({ name, key, value, default: usual }) => {
+    const own = quirks[key] ?? usual;
+    if (own === usual) return [];
+    return [value === 'flag' ? name : `${name}=${own}`];
+  });
+}
+
 function quirkValue({ name, value }: QuirkRow, text: string | null): boolean | number | string {
   if (value === 'flag') return text === null ? true : refuse(`the quirk ${name} takes no value`);
   if ('min' in value) {

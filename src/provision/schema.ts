@@ -1,9 +1,17 @@
 /** What stands in templates and fleet files, as zod schemas: what comes out is what the store takes. */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { asBridgeError } from '../core/errors.ts';
+import { asBridgeError, BridgeError } from '../core/errors.ts';
 import { parseObis } from '../dlms/axdr/obis.ts';
+import { parseQuirk, type Quirks, quirkTexts } from '../dlms/quirks.ts';
 import { SECURITY_POLICIES } from '../dlms/security/suite.ts';
-import { AUTHENTICATION_LEVELS, type MeterSettings } from '../dlms/settings.ts';
+import {
+  AUTHENTICATION_LEVELS,
+  DEFAULT_METER_SETTINGS,
+  type MeterSettings,
+  PROTECTIONS,
+  SESSION_POLICIES,
+} from '../dlms/settings.ts';
 import { parseKeyedPoint, parseKeyedPoints } from '../reading/point-text.ts';
 import type { NewPointGroup, NewProfile } from '../store/fleet/types.ts';
 
@@ -26,6 +34,15 @@ const systemTitle = z
   .toLowerCase()
   .nullable();
 
+/** As the runtime spells it. Throws INVALID_VALUE. */
+function timeZone(name: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+  } catch (cause) {
+    throw new BridgeError('INVALID_VALUE', `"${name}" is no time zone: write one as Europe/Madrid`, { cause });
+  }
+}
+
 /** Every setting of a meter, as `meter show` names it. */
 const SETTINGS = {
   client: whole(0, 0xffff),
@@ -36,6 +53,9 @@ const SETTINGS = {
   authentication: z.enum(AUTHENTICATION_LEVELS),
   security: z.enum(SECURITY_POLICIES),
   suite: z.literal([0, 1, 2]),
+  protection: z.enum(PROTECTIONS),
+  signing: z.boolean(),
+  acceptUnverified: z.boolean(),
   systemTitle,
   serverSystemTitle: systemTitle,
   dedicatedKey: z.boolean(),
@@ -43,7 +63,20 @@ const SETTINGS = {
   maxPdu: whole(0, 0xffff),
   window: whole(1, 7),
   infoLength: whole(32, 2030),
+  timeZone: read(timeZone).nullable(),
+  session: z.enum(SESSION_POLICIES),
+  quirks: z.array(read(parseQuirk)).transform((quirks): Partial<Quirks> => Object.assign({}, ...quirks)),
 } satisfies { readonly [name in keyof MeterSettings]: z.ZodType<MeterSettings[name]> };
+
+/** Settings as `settingsSchema` reads them, none left out that differs from the defaults. */
+export function writtenSettings(settings: MeterSettings): Readonly<Record<string, unknown>> {
+  const own = Object.entries(settings).filter(
+    ([name, value]) => !isDeepStrictEqual(value, DEFAULT_METER_SETTINGS[name as keyof MeterSettings]),
+  );
+  return Object.fromEntries(
+    own.map(([name, value]) => [name, name === 'quirks' ? quirkTexts(settings.quirks) : value]),
+  );
+}
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly (keyof MeterSettings)[];
 

@@ -2,8 +2,8 @@
 import { stringify } from 'yaml';
 import { obisName } from '../dlms/cosem/obis-names.ts';
 import type { CosemObject } from '../dlms/cosem/object-list.ts';
-import { DEFAULT_METER_SETTINGS, type MeterSettings } from '../dlms/settings.ts';
-import { kindOfProfile } from './schema.ts';
+import type { MeterSettings } from '../dlms/settings.ts';
+import { kindOfProfile, writtenSettings } from './schema.ts';
 
 /** A logical device of the meter, as its SAP assignment tells. */
 export interface LogicalDevice {
@@ -82,9 +82,7 @@ export function templateText({ template, settings, devices, objects, capturePeri
     members: readable.filter((object) => GROUPS.find((one) => one.holds(object)) === group),
   })).filter(({ members }) => members.length > 0);
   const profiles = readable.filter(({ classId }) => classId === PROFILE_GENERIC);
-  const own = Object.entries(settings).filter(
-    ([name, value]) => JSON.stringify(value) !== JSON.stringify(DEFAULT_METER_SETTINGS[name as keyof MeterSettings]),
-  );
+  const own = writtenSettings(settings);
   return [
     ...devices.map(({ sap, name }) => `# logical device ${sap}: ${name}`),
     `# ${objects.length} objects; those that can be read and are registers, identification or profiles stand below.`,
@@ -92,7 +90,7 @@ export function templateText({ template, settings, devices, objects, capturePeri
     'version: 1',
     `description: ${stringify(`made of ${devices[0]?.name ?? 'a meter'}`).trim()}`,
     "source: the meter's own object list",
-    ...(own.length === 0 ? [] : ['settings:', ...indented(stringify(Object.fromEntries(own)), '  ')]),
+    ...(Object.keys(own).length === 0 ? [] : ['settings:', ...indented(stringify(own), '  ')]),
     'groups:',
     ...groups.flatMap(({ group, members }) => [
       `  - name: ${group.name}`,

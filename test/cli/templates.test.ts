@@ -121,6 +121,9 @@ describe.concurrent('templates', { timeout: 120_000 }, () => {
       ['default', 5, ['a', 'd']],
       ['slow', 900, ['c']],
     ]);
+    await edit('--quirk', 'no-list', '--quirk', 'list-limit=4');
+    await edit('--quirk', 'list-limit=5', '--remove-quirk', 'no-list');
+    expect((await show(at)).settings).toMatchObject({ quirks: { listLimit: 5 }, timeoutMs: 900 });
     await edit('--group', 'slow@60');
     await edit('--remove-group', 'default', '--profile', '1.0.99.1.0.255');
     expect(groupsOf(await show(at))).toEqual([['slow', 60, ['c']]]);

@@ -1,4 +1,5 @@
 /** Templates: those that come with the program, what a wrong one is told, and what is made of a meter's object list. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
 import type { CosemObject } from '../../src/dlms/cosem/object-list.ts';
@@ -121,7 +122,7 @@ describe('made of a meter', () => {
   test('what it shows and may be read, in groups; every key once', () => {
     const text = templateText({
       template: 'made',
-      settings: { ...DEFAULT_METER_SETTINGS, client: 1, authentication: 'low' },
+      settings: { ...DEFAULT_METER_SETTINGS, client: 1, authentication: 'low', quirks: { noList: true, listLimit: 4 } },
       devices: [{ sap: 1, name: 'ABC1: "x"' }],
       objects: [
         object(1, '0.0.42.0.0.255'),
@@ -140,7 +141,7 @@ describe('made of a meter', () => {
       capturePeriods: new Map([['1.0.99.1.0.255', 3600]]),
     });
     const { groups, profiles, settings } = parseTemplate('made.yaml', text);
-    expect(settings).toEqual({ client: 1, authentication: 'low' });
+    expect(settings).toEqual({ client: 1, authentication: 'low', quirks: { noList: true, listLimit: 4 } });
     expect(groups.map(({ name, points }) => [name, points.map(({ obis }) => obis)])).toEqual([
       ['identification', ['0.0.42.0.0.255', '0.0.96.1.0.255', '0.0.96.1.1.255']],
       ['instantaneous', ['1.0.32.7.0.255']],
@@ -152,5 +153,14 @@ describe('made of a meter', () => {
       ['0.0.99.98.0.255', 'events', 900_000],
     ]);
     expect(text).toContain('voltageL1Instantaneous');
+  });
+});
+
+test('the example of the documentation is a template', () => {
+  const text = readFileSync(new URL('../../docs/templates.md', import.meta.url), 'utf8');
+  const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
+  expect(parseTemplate('templates.md', yaml)).toMatchObject({
+    name: 'our-meter',
+    settings: { quirks: { noList: true } },
   });
 });

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
 import { parseObis } from '../../dlms/axdr/obis.ts';
+import { QUIRKS, type Quirks } from '../../dlms/quirks.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../dlms/settings.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
 import { addMeter, changeMeter } from '../../store/fleet/meters.ts';
@@ -29,6 +30,7 @@ interface EditFlags extends AddFlags {
   readonly removePoints?: string;
   readonly removeGroup?: readonly string[];
   readonly removeProfile?: readonly string[];
+  readonly removeQuirk?: readonly string[];
 }
 
 const TOKEN = 'device mode: access token of this meter in ThingsBoard; file: and env: work';
@@ -42,6 +44,7 @@ export function registerMeterAdd(meter: Command): void {
     .option('--remove-points <keys>', 'KEY,KEY,...')
     .option('--remove-group <name>', 'a point group with all its points (repeatable)', collect)
     .option('--remove-profile <obis>', 'a profile that is not to be fetched any more (repeatable)', collect)
+    .option('--remove-quirk <name>', 'the meter does not deviate so any more (repeatable)', collect)
     .option('--token <token>', TOKEN)
     .action(verb(edit));
 }
@@ -85,7 +88,9 @@ function edit(context: Context, command: Command): undefined {
     const plan = planOver(without(stored, flags), flags, template);
     if (plan.groups.length === 0 && plan.profiles.length === 0)
       fail('USAGE', 'a meter needs points: none would be left');
-    const base = { settings: { ...stored.settings, ...template?.settings }, secrets: stored.secrets };
+    const quirks = withoutQuirks(stored.settings.quirks, flags.removeQuirk ?? []);
+    const settings = { ...stored.settings, quirks, ...template?.settings };
+    const base = { settings, secrets: stored.secrets };
     const { token: _, ...rest } = stored;
     const changed = changeMeter(database, { ...rest, link, ...meterOver(command, base), ...plan, ...tokenOf(flags) });
     return { points: countOf(plan), profiles: plan.profiles.length, result: changed ? 'changed' : 'unchanged' };
@@ -100,6 +105,16 @@ function tokenOf({ token }: AddFlags): { readonly token?: string } {
 
 function countOf({ groups }: ReadingPlan): number {
   return groups.reduce((sum, { points }) => sum + points.length, 0);
+}
+
+/** Throws NOT_FOUND. */
+function withoutQuirks(quirks: Partial<Quirks>, names: readonly string[]): Partial<Quirks> {
+  const keys = names.map(
+    (name) =>
+      QUIRKS.find((row) => row.name === name && row.key in quirks)?.key ??
+      fail('NOT_FOUND', `the meter has no quirk "${name}"`),
+  );
+  return Object.fromEntries(Object.entries(quirks).filter(([key]) => !keys.some((removed) => removed === key)));
 }
 
 /** What is stored without what is to be removed; a group that loses its last point goes. Throws NOT_FOUND. */

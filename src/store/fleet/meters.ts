@@ -83,7 +83,9 @@ export function replaceMeter(database: Database, meter: NewMeter): boolean {
   const secretsDiffer = secretsText(before.secrets) !== secretsText(meter.secrets);
   let changed = secretsDiffer || !isDeepStrictEqual(before.rest, wanted);
   if (changed) {
-    const update = sql.prepare('UPDATE meter SET line_id = ?, enabled = ?, settings = ?, template = ? WHERE id = ?');
+    const update = sql.prepare(
+      `UPDATE meter SET line_id = ?, enabled = ?, settings = ?, template = ?, resumes = resumes + 1 WHERE id = ?`,
+    );
     update.run(lineOf(sql, meter.link), Number(enabled), JSON.stringify(meter.settings), template, id);
     dropLineWithoutMeters(sql, lineId);
   }
