@@ -83,6 +83,7 @@ export function replaceMeter(database: Database, meter: NewMeter): boolean {
   const secretsDiffer = secretsText(before.secrets) !== secretsText(meter.secrets);
   let changed = secretsDiffer || !isDeepStrictEqual(before.rest, wanted);
   if (changed) {
+    // A run of failures with what was wrong counts no more.
     const update = sql.prepare(
       `UPDATE meter SET line_id = ?, enabled = ?, settings = ?, template = ?, resumes = resumes + 1 WHERE id = ?`,
     );
