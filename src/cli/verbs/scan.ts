@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { attributeName, className, methodName } from '../../dlms/cosem/classes.ts';
 import type { CosemObject, ObjectList } from '../../dlms/cosem/object-list.ts';
+import { UNKNOWN_ACCESS } from '../../dlms/cosem/short-name-rights.ts';
 import { readObjectList } from '../../meter/client.ts';
 import { type Context, verb } from '../context.ts';
 import { addMeterFlags } from '../meter-flags.ts';
@@ -29,7 +30,7 @@ async function scan(context: Context, command: Command): Promise<undefined> {
         String(object.version),
         object.name,
         object.attributes
-          .filter(({ access }) => access.includes('read'))
+          .filter(({ access }) => access.includes('read') || access === UNKNOWN_ACCESS)
           .map((attribute) => `${attribute.id} ${attribute.name ?? ''}`.trim())
           .join(', '),
       ]),

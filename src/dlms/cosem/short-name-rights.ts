@@ -15,7 +15,7 @@ import {
 import { ASSOCIATION_SN, baseNameData, baseNameOf, type ShortNamedObject } from './short-names.ts';
 
 /** Access of attributes and methods where the meter tells no rights. */
-const UNKNOWN = 'unknown';
+export const UNKNOWN_ACCESS = 'unknown';
 
 /** From this version on of class 12 rights are bits, as from version 3 on of class 15; before they are enumerated. */
 const FIRST_WITH_BITS = 4;
@@ -65,8 +65,8 @@ function itemsIn(data: Data | undefined): readonly Data[] {
 function rightsByClass(classId: number, version: number): Rights {
   const known = cosemClass(classId, version);
   return {
-    attributes: (known?.attributes ?? []).map(({ id }) => ({ id, access: UNKNOWN })),
-    methods: (known?.methods ?? []).map(({ id }) => ({ id, access: UNKNOWN })),
+    attributes: (known?.attributes ?? []).map(({ id }) => ({ id, access: UNKNOWN_ACCESS })),
+    methods: (known?.methods ?? []).map(({ id }) => ({ id, access: UNKNOWN_ACCESS })),
   };
 }
 
