@@ -1,12 +1,13 @@
-/** A verb's own conversation with one meter, named by a link or stored: opened, used once, released. */
-import { fail } from '../core/errors.ts';
+/** A conversation of a verb's own with one meter, named by a link or stored: opened, used, released. */
+import { asBridgeError, fail } from '../core/errors.ts';
 import type { MeterSecrets, MeterSettings } from '../dlms/settings.ts';
 import { LineWorker } from '../line/worker.ts';
 import { type Knowledge, knowledgeOf, recallShortNames } from '../meter/knowledge.ts';
 import type { MeterSession } from '../meter/session.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { daemonRuns } from '../store/daemon-lock.ts';
 import { openDatabase } from '../store/database.ts';
-import { loadFleet, loadLearned } from '../store/fleet/load.ts';
+import { loadFleet, loadLearned, loadLinks } from '../store/fleet/load.ts';
 import { framingOf, type LinkAddress, parseLink, signsOn, transportOf } from '../transport/link-address.ts';
 import type { Context } from './context.ts';
 import { type MeterFlags, meterFromFlags } from './meter-flags.ts';
@@ -22,10 +23,13 @@ export interface NamedMeter {
   readonly knowledge: Knowledge;
 }
 
-/** A link with flags, or a stored meter. Throws INVALID_LINK, NOT_FOUND, DATABASE_*. */
+/** A link with flags, or a stored meter. Throws INVALID_LINK, LINE_HELD, NOT_FOUND, DATABASE_*. */
 export function namedMeter(context: Context, name: string, flags: MeterFlags): NamedMeter {
   if (name.includes('://')) {
-    return { name, address: parseLink(name), ...meterFromFlags(flags), knowledge: knowledgeOf(new Map()) };
+    const address = parseLink(name);
+    const meter = { name, address, ...meterFromFlags(flags), knowledge: knowledgeOf(new Map()) };
+    heedDaemon(context, address);
+    return meter;
   }
   const database = openDatabase(context.databasePath, { readonly: true });
   try {
@@ -46,12 +50,24 @@ export function namedMeter(context: Context, name: string, flags: MeterFlags): N
   }
 }
 
-/** Runs with a standing association, then releases it and closes the line. Throws INTERRUPTED when the user gives up. */
-export async function withMeter<T>(
-  context: Context,
-  { name, address, settings, secrets, knowledge }: NamedMeter,
+type Submit = <T>(run: (session: MeterSession) => Promise<T>) => Promise<T>;
+
+/** Runs one job with a standing association, then releases it and closes the line. Throws INTERRUPTED when the user gives up. */
+export function withMeter<T>(
+  context: Pick<Context, 'databasePath' | 'log' | 'signal'>,
+  meter: NamedMeter,
   action: (session: MeterSession) => Promise<T>,
 ): Promise<T> {
+  return onLineOf(context, meter, (submit) => submit(action));
+}
+
+/** The same for several jobs. Throws the signal's reason when that aborts. */
+export async function onLineOf<T>(
+  context: Pick<Context, 'databasePath' | 'log' | 'signal'>,
+  { name, address, settings, secrets, knowledge }: NamedMeter,
+  work: (submit: Submit) => Promise<T>,
+): Promise<T> {
+  const { signal } = context;
   const line = new LineWorker({
     transport: transportOf(address, systemClock),
     framing: framingOf(address),
@@ -62,15 +78,53 @@ export async function withMeter<T>(
   line.setMeter({ id: 1, name, settings, secrets, security: securityPorts(context.databasePath, settings, secrets) });
   try {
     const interrupted = new Promise<never>((_, reject) => {
-      context.signal.addEventListener('abort', () => reject(context.signal.reason), { once: true });
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
-    const run = (session: MeterSession): Promise<T> => {
-      recallShortNames(session, knowledge);
-      return action(session);
+    const submit: Submit = (action) => {
+      const run = (session: MeterSession): ReturnType<typeof action> => {
+        recallShortNames(session, knowledge);
+        return action(session);
+      };
+      return line.submit({ meterId: 1, priority: 'command', due: 0, run });
     };
-    return await Promise.race([line.submit({ meterId: 1, priority: 'command', due: 0, run }), interrupted]);
+    const working = work(submit);
+    return await Promise.race([working, interrupted]);
   } finally {
     // A meter that hangs must not keep an interrupted user waiting for its time-outs.
-    await line.stop(context.signal.aborted ? 0 : undefined);
+    await line.stop(signal.aborted ? 0 : undefined);
   }
+}
+
+/** A line that the daemon holds is not talked over from here: its meter would hear two clients. */
+function heedDaemon({ databasePath, log }: Context, address: LinkAddress): void {
+  if (!isHeldByDaemon(databasePath, address, log)) return;
+  if (address.framing === 'hdlc') {
+    fail('LINE_HELD', `the daemon holds ${address.text}: over HDLC one client talks at a time`);
+  }
+  log.warn(
+    { line: address.text },
+    'the daemon talks over this line too; a meter that allows one client at a time refuses one of them: name the stored meter instead of the link',
+  );
+}
+
+function isHeldByDaemon(databasePath: string, address: LinkAddress, log: Context['log']): boolean {
+  try {
+    if (!daemonRuns(databasePath)) return false;
+    const database = openDatabase(databasePath, { readonly: true });
+    try {
+      return loadLinks(database).some((link) => isSameLine(parseLink(link), address));
+    } finally {
+      database.close();
+    }
+  } catch (thrown) {
+    // A link needs no database; one that cannot be looked into must not keep it from being used.
+    log.debug({ code: asBridgeError(thrown).code }, 'no look into the database for lines that the daemon holds');
+    return false;
+  }
+}
+
+/** A serial port is one line whatever its baud rate. */
+function isSameLine(one: LinkAddress, other: LinkAddress): boolean {
+  if ('path' in one && 'path' in other) return one.path === other.path;
+  return one.text === other.text;
 }

@@ -18,6 +18,7 @@ export type Layer =
   | 'meter'
   | 'line'
   | 'polling'
+  | 'command'
   | 'mqtt'
   | 'thingsboard'
   | 'simulator'
@@ -443,6 +444,26 @@ export const ERROR_CODES = {
   MQTT_REFUSED: row('mqtt', 'server', false, 'the server refused the message: it is set aside with the reason'),
 
   // Ourselves.
+  COMMAND_OUTCOME_UNKNOWN: row(
+    'command',
+    'line',
+    false,
+    'it may have acted on the meter or not, and is not repeated by itself: read the meter, then decide',
+  ),
+  COMMAND_INTERRUPTED: row('command', 'internal', true, 'the daemon ended while it worked on this: ask again'),
+  COMMAND_EXPIRED: row(
+    'command',
+    'line',
+    true,
+    'the meter had no time for it before the deadline: see `dlms status` for its line, or give a longer --deadline',
+  ),
+  COMMAND_CANCELLED: row('command', 'config', true, 'somebody cancelled it before it began'),
+  LINE_HELD: row(
+    'line',
+    'config',
+    false,
+    'name the stored meter instead of the link: the daemon then does it between its polls',
+  ),
   INTERRUPTED: row('cli', 'config', true, 'stopped by a signal'),
   STOPPING: row('daemon', 'internal', true, 'the daemon is stopping'),
   INTERNAL: row('daemon', 'internal', false, 'a fault of this program: please report it with the log'),

@@ -2,7 +2,7 @@
  * A small JSON writer that prints what JSON.stringify cannot: integers beyond 2^53 and decimals digit by digit,
  * as JSON number tokens, and octets as lower-case hex.
  */
-import { type Decimal, decimalText } from './decimal.ts';
+import { type Decimal, decimalText, parseDecimal } from './decimal.ts';
 
 export type JsonValue =
   | null
@@ -70,4 +70,28 @@ function enclose(open: string, items: string[], close: string, indent: number, m
   if (items.length === 0) return open + close;
   if (indent === 0) return open + items.join(',') + close;
   return `${open}\n${inner}${items.join(`,\n${inner}`)}\n${margin}${close}`;
+}
+
+/** A string whole, so that no digits in it are taken for a number; or a number. */
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const EXACT = '\u0000number';
+
+/**
+ * Reads back what `writeJson` wrote: a number that a JavaScript number would print otherwise (`0.0000001`, integers
+ * beyond 2^53) comes as a JsonDecimal with the same text. Throws SyntaxError.
+ */
+export function parseJson(text: string): JsonValue {
+  let exact = false;
+  const marked = text.replace(STRING_OR_NUMBER, (token) => {
+    if (token.startsWith('"') || String(Number(token)) === token) return token;
+    exact = true;
+    return JSON.stringify({ [EXACT]: token });
+  });
+  return JSON.parse(marked, exact ? revive : undefined) as JsonValue;
+}
+
+function revive(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !(EXACT in value)) return value;
+  const token = String(value[EXACT]);
+  return new JsonDecimal(parseDecimal(token), () => token);
 }

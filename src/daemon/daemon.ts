@@ -2,6 +2,7 @@
  * The daemon: composes store, lines, pollers and publishers, follows the configuration, tells how it is doing, and
  * stops within bounds. From a cycle's commit on nothing can lose its readings; everything before is asked again.
  */
+import { CommandExecutor } from '../command/executor.ts';
 import { asBridgeError } from '../core/errors.ts';
 import { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/poller.ts';
@@ -54,6 +55,7 @@ export class Daemon {
   private readonly outbox: OutboxReader;
   private readonly fleet: FleetRunner;
   private readonly publishers: PublisherSet;
+  private readonly commands: CommandExecutor;
   private readonly stopping = new AbortController();
   private readonly loops: Promise<void>[] = [];
   private revision = -1;
@@ -73,10 +75,11 @@ export class Daemon {
       // What an earlier process left there must not pass for ours.
       await daemon.saveStatus();
       daemon.beginLoops();
+      await daemon.commands.start();
       return daemon;
     } catch (error) {
       // Whatever goes on would keep the process of a daemon that never was.
-      await daemon?.fleet.stop();
+      await Promise.all([daemon?.commands.stop(), daemon?.fleet.stop()]);
       await daemon?.publishers.stop();
       await writer?.close();
       database?.close();
@@ -109,6 +112,13 @@ export class Daemon {
       log,
     });
     this.publishers = new PublisherSet({ outbox: this.outbox, writer, clock, logger: log, events: this.thingsboard });
+    this.commands = new CommandExecutor({
+      database,
+      writer,
+      clock,
+      log,
+      meterNamed: (name) => this.fleet.commanded(name),
+    });
     this.polling.on('committed', ({ connectionIds }) => this.publishers.notify(connectionIds));
     logEvents(this.polling, this.thingsboard, this.devices, log);
   }
@@ -132,7 +142,7 @@ export class Daemon {
   /** Stops polling, delivers what is left within 30 s, and ends. */
   async stop(): Promise<DaemonOutcome> {
     this.stopping.abort();
-    await this.fleet.stop();
+    await Promise.all([this.commands.stop(), this.fleet.stop()]);
     const drained = await this.publishers.drain(DRAIN_MS);
     await this.publishers.stop();
     await Promise.all(this.loops);

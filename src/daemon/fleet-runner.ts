@@ -3,13 +3,14 @@
  * undisturbed; a meter that changed gets a new session and poller, a line without meters is closed.
  */
 import { randomUUID } from 'node:crypto';
+import type { CommandedMeter } from '../command/ports.ts';
 import { toHex } from '../core/bytes.ts';
 import { asBridgeError, fail } from '../core/errors.ts';
 import type { DeviceManager } from '../line/device-manager.ts';
 import type { SavedRecovery } from '../line/recovery.ts';
 import { keepsSession } from '../line/session-policy.ts';
 import { LineWorker } from '../line/worker.ts';
-import { knowledgeOf } from '../meter/knowledge.ts';
+import { type Knowledge, knowledgeOf } from '../meter/knowledge.ts';
 import { MeterPoller, type PolledGroup, type PolledMeter, type PollingEvents } from '../polling/poller.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
@@ -45,6 +46,7 @@ interface RunningMeter {
   readonly lineId: number;
   /** `Meter.resumes` that it was started or tried anew with. */
   resumes: number;
+  readonly knowledge: Knowledge;
   /** Null: it cannot be run as it is configured. */
   readonly poller: MeterPoller | null;
 }
@@ -62,6 +64,8 @@ export class FleetRunner {
   /** Meters that go on where an earlier process left them. */
   private readonly restored = new Set<number>();
   private readonly closing = new Set<Promise<void>>();
+  /** Disabled meters that commands work on, with how many: they run meanwhile, without being polled. */
+  private readonly guests = new Map<number, number>();
   /** What is to run; null before the first `apply` and after `stop`. */
   private fleet: Fleet | null = null;
 
@@ -77,7 +81,7 @@ export class FleetRunner {
   /** Makes what runs equal to what is configured; a meter that changed begins anew when its last cycle has ended. */
   apply(fleet: Fleet): void {
     this.fleet = fleet;
-    const wanted = wantedOf(fleet);
+    const wanted = wantedOf(fleet, this.guests);
     for (const [id, running] of [...this.meters]) {
       const still = wanted.get(id);
       if (still === undefined || fingerprintOf(still) !== running.fingerprint) this.endMeter(id, running);
@@ -106,6 +110,34 @@ export class FleetRunner {
     return { ...statistics, recovery: null, nextAttemptAt: null, ...rest, resumes: running.resumes };
   }
 
+  /** A meter as commands have it, a disabled one too; null when there is none of that name, or not yet. */
+  commanded(name: string): CommandedMeter | null {
+    const meter = this.fleet?.meters.find((one) => one.name === name);
+    if (meter === undefined) return null;
+    const { id, enabled } = meter;
+    if (!enabled && !this.guests.has(id)) this.countGuest(id, 0);
+    const running = this.meters.get(id);
+    const line = running === undefined ? undefined : this.lines.get(running.lineId);
+    if (running === undefined || line === undefined) return null;
+    if (!enabled) this.countGuest(id, 1);
+    return {
+      id,
+      name,
+      knowledge: running.knowledge,
+      submit: (run) => line.submit({ meterId: id, priority: 'command', due: 0, run }),
+      leave: () => {
+        if (!enabled) this.countGuest(id, -1);
+      },
+    };
+  }
+
+  private countGuest(id: number, more: number): void {
+    const count = (this.guests.get(id) ?? 0) + more;
+    if (count > 0 || more === 0) this.guests.set(id, count);
+    else this.guests.delete(id);
+    if (this.fleet !== null) this.apply(this.fleet);
+  }
+
   /** Ends all polling; cycles under way are committed. */
   async stop(): Promise<void> {
     this.fleet = null;
@@ -117,10 +149,11 @@ export class FleetRunner {
   private startMeter(wanted: WantedMeter): void {
     const { id, name, lineId, resumes } = wanted.meter;
     const { devices, events, earlier } = this.deps;
+    const knowledge = knowledgeOf(loadLearned(this.deps.database, id));
     const monitor = devices.register({ kind: 'meter', id, name }, earlier.get(id)?.lastSeen ?? null);
     let poller: MeterPoller | null = null;
     try {
-      poller = this.pollerOf(wanted);
+      poller = this.pollerOf(wanted, knowledge);
     } catch (thrown) {
       // One meter that cannot be run must not keep the others from it.
       const error = asBridgeError(thrown);
@@ -128,7 +161,7 @@ export class FleetRunner {
       const nothing = { failures: [], skipped: [] };
       events.emit('failed', { meterId: id, meter: name, cycleId: randomUUID(), error, ...nothing });
     }
-    this.meters.set(id, { fingerprint: fingerprintOf(wanted), lineId, resumes, poller });
+    this.meters.set(id, { fingerprint: fingerprintOf(wanted), lineId, resumes, knowledge, poller });
     poller?.start();
   }
 
@@ -142,14 +175,16 @@ export class FleetRunner {
   }
 
   /** Throws UNSUPPORTED for a link that cannot be used. */
-  private pollerOf({ meter, line: { settings }, line: wantedLine, polled }: WantedMeter): MeterPoller {
+  private pollerOf(
+    { meter, line: { settings }, line: wantedLine, polled }: WantedMeter,
+    knowledge: Knowledge,
+  ): MeterPoller {
     const { database, writer, clock, events, log } = this.deps;
     const line = this.lineOf(wantedLine);
     const shortest = Math.min(...polled.groups.map(({ intervalMs }) => intervalMs));
     const keepSession = keepsSession(meter.settings.session, settings.session, shortest);
     const security = securityPortsOf(meter, database, writer);
     line.setMeter({ ...meter, security, keepSession }, this.savedOf(meter));
-    const knowledge = knowledgeOf(loadLearned(database, meter.id));
     return new MeterPoller(polled, { line, knowledge, writer, clock, events, log: log.child({ meter: meter.name }) });
   }
 
@@ -208,15 +243,16 @@ export class FleetRunner {
   }
 }
 
-/** The meters that are to be polled, by id. */
-function wantedOf(fleet: Fleet): Map<number, WantedMeter> {
+/** The meters that are to run, by id; guests that are disabled are not polled. */
+function wantedOf(fleet: Fleet, guests: ReadonlyMap<number, number>): Map<number, WantedMeter> {
   const groups = groupsByMeter(fleet);
   const lines = new Map(fleet.lines.map((line) => [line.id, line]));
   const wanted = new Map<number, WantedMeter>();
   for (const meter of fleet.meters) {
-    if (!meter.enabled) continue;
+    if (!meter.enabled && !guests.has(meter.id)) continue;
+    const polledGroups = meter.enabled ? (groups.get(meter.id) ?? []) : [];
     const connectionIds = connectionsOfMeter(fleet, meter.id).map(({ id }) => id);
-    const polled = { id: meter.id, name: meter.name, groups: groups.get(meter.id) ?? [], connectionIds };
+    const polled = { id: meter.id, name: meter.name, groups: polledGroups, connectionIds };
     const line = lines.get(meter.lineId) ?? fail('INTERNAL', `no line ${meter.lineId} in the fleet`);
     wanted.set(meter.id, { meter, line, polled });
   }

@@ -53,6 +53,8 @@ export interface ProfileDefinition {
 export interface RowsRead {
   /** Those that are wanted, in the order of the buffer. */
   readonly rows: readonly ProfileRow[];
+  /** How they were asked for; `whole` is the whole buffer, of which the rest was left out here. */
+  readonly way: AccessWay | 'whole';
   /** Ways that the meter refused just now, though another one worked. */
   readonly refused: readonly AccessWay[];
 }
@@ -78,7 +80,7 @@ export async function readRows(
     if (way !== 'whole' && avoided.has(way)) continue;
     try {
       const rows = await read();
-      return { rows: wantedRows(rows, selection, definition, way), refused };
+      return { rows: wantedRows(rows, selection, definition, way), way, refused };
     } catch (thrown) {
       const error = asBridgeError(thrown);
       if (way === 'whole' || !SELECTION_REFUSALS.has(error.code)) throw error;

@@ -23,7 +23,7 @@ import { readAttributes } from './client.ts';
 import { type ColumnScaler, columnScaler, learnScalers } from './column-scalers.ts';
 import { type Knowledge, type LearnedFact, profileAccessFact } from './knowledge.ts';
 import { ZONE_ATTRIBUTES, zoneOf } from './meter-clock.ts';
-import { type ProfileDefinition, type ProfileSelection, readRows } from './profile-access.ts';
+import { type ProfileDefinition, type ProfileSelection, type RowsRead, readRows } from './profile-access.ts';
 import type { MeterSession } from './session.ts';
 
 export interface ProfileColumn extends CaptureObject, ColumnScaler {}
@@ -56,27 +56,49 @@ export async function readProfile(
   selection: ProfileSelection,
   knowledge: Knowledge,
 ): Promise<Profile> {
-  const definition = await readDefinition(session, obis);
-  const { captureObjects, capturePeriod, sortMethod, entriesInUse, profileEntries, meterTime } = definition;
-  const { learned, refused } = await learnScalers(session, captureObjects, knowledge);
-  const known = knowledge.profileAccess.get(obis) ?? new Set();
-  const read = await readRows(session, obis, definition, selection, known);
-  if (read.refused.length > 0) {
-    const ways = new Set([...known, ...read.refused]);
-    knowledge.profileAccess.set(obis, ways);
-    learned.push(profileAccessFact(obis, ways));
-  }
+  const { definition, columns, learned, invertedDeviation } = await openProfile(session, obis, knowledge);
+  const read = await readProfileRows(session, obis, definition, selection, knowledge);
+  const { capturePeriod, sortMethod, entriesInUse, profileEntries, meterTime } = definition;
   return {
-    capturePeriod,
-    sortMethod,
-    entriesInUse,
-    profileEntries,
-    meterTime,
-    columns: captureObjects.map((column) => ({ ...column, ...columnScaler(column, knowledge, refused) })),
+    ...{ capturePeriod, sortMethod, entriesInUse, profileEntries, meterTime, columns, invertedDeviation },
     rows: read.rows,
-    learned,
-    invertedDeviation: session.quirks.invertedDeviation,
+    learned: [...learned, ...read.learned],
   };
+}
+
+export interface OpenedProfile extends Pick<Profile, 'columns' | 'learned' | 'invertedDeviation'> {
+  readonly definition: ProfileDefinition;
+}
+
+/** What a profile captures, and the scalers of that. Throws as `readProfile` does. */
+export async function openProfile(session: MeterSession, obis: string, knowledge: Knowledge): Promise<OpenedProfile> {
+  const definition = await readDefinition(session, obis);
+  const { learned, refused } = await learnScalers(session, definition.captureObjects, knowledge);
+  const columns = definition.captureObjects.map((column) => ({
+    ...column,
+    ...columnScaler(column, knowledge, refused),
+  }));
+  return { definition, columns, learned, invertedDeviation: session.quirks.invertedDeviation };
+}
+
+export interface ProfileRowsRead extends Pick<RowsRead, 'rows' | 'way'> {
+  readonly learned: readonly LearnedFact[];
+}
+
+/** Rows of a profile that is open. Throws as `readProfile` does. */
+export async function readProfileRows(
+  session: MeterSession,
+  obis: string,
+  definition: ProfileDefinition,
+  selection: ProfileSelection,
+  knowledge: Knowledge,
+): Promise<ProfileRowsRead> {
+  const known = knowledge.profileAccess.get(obis) ?? new Set();
+  const { rows, way, refused } = await readRows(session, obis, definition, selection, known);
+  if (refused.length === 0) return { rows, way, learned: [] };
+  const ways = new Set([...known, ...refused]);
+  knowledge.profileAccess.set(obis, ways);
+  return { rows, way, learned: [profileAccessFact(obis, ways)] };
 }
 
 /** All that `readDefinition` asks of the profile. */

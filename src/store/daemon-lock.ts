@@ -2,6 +2,9 @@
  * One daemon per database: it holds `BEGIN EXCLUSIVE` on `<db>.lock` as long as it lives; the system lets go of it when
  * the process ends, however it ends. The database itself stays open to readers and commands.
  *
+ * A verb that works with a meter by itself holds `BEGIN IMMEDIATE` on it meanwhile, which keeps a daemon and other such verbs
+ * out and does not look like a daemon.
+ *
  * The lock file must only be opened through SQLite: a process that opens and closes a file by other means drops all
  * POSIX locks it holds on it.
  */
@@ -13,6 +16,8 @@ import { mapped, storeError } from './errors.ts';
 
 /** Longer than the instant for which `daemonRuns` of another process may hold its shared lock. */
 const PATIENCE_MS = 250;
+/** A daemon that starts waits so long for a verb that works with a meter; blocking, as nothing else goes on yet. */
+const DAEMON_PATIENCE_MS = 10_000;
 
 export interface DaemonLock {
   release(): void;
@@ -20,15 +25,32 @@ export interface DaemonLock {
 
 /** Throws DAEMON_ALREADY_RUNNING, DATABASE_MISSING. */
 export function acquireDaemonLock(databasePath: string): DaemonLock {
+  const lock =
+    lockBy('BEGIN EXCLUSIVE', databasePath, PATIENCE_MS) ??
+    (daemonRuns(databasePath) ? null : lockBy('BEGIN EXCLUSIVE', databasePath, DAEMON_PATIENCE_MS));
+  if (lock !== null) return lock;
+  const holder = daemonRuns(databasePath) ? 'another daemon' : 'a verb that works with a meter';
+  return fail('DAEMON_ALREADY_RUNNING', `${databasePath}.lock is held by ${holder}`);
+}
+
+/**
+ * The right to work with the meters of this database without a daemon; null when a daemon or another verb has it
+ * (`daemonRuns` tells which). Throws DATABASE_MISSING, DATABASE_DENIED.
+ */
+export function acquireMeterWork(databasePath: string): DaemonLock | null {
+  return lockBy('BEGIN IMMEDIATE', databasePath, 0);
+}
+
+function lockBy(statement: string, databasePath: string, patienceMs: number): DaemonLock | null {
   const file = `${existingFile(databasePath)}.lock`;
-  const sql = mapped(file, () => new BetterSqlite3(file, { timeout: PATIENCE_MS }));
+  const sql = mapped(file, () => new BetterSqlite3(file, { timeout: patienceMs }));
   try {
-    sql.exec('BEGIN EXCLUSIVE');
+    sql.exec(statement);
   } catch (thrown) {
     sql.close();
     const error = storeError(thrown, file);
     if (error.code !== 'DATABASE_LOCKED') throw error;
-    return fail('DAEMON_ALREADY_RUNNING', `${file} is held by another daemon`);
+    return null;
   }
   return { release: () => void sql.close() };
 }

@@ -188,12 +188,46 @@ const PROFILES = `
   ) STRICT;
 `;
 
+const COMMANDS = `
+  -- Work for a meter that others ask of the daemon, journalled before it acts. What was asked (a password may be written to
+  -- a meter) and what came of it stand sealed; \`subject\` and \`code\` are for lists.
+  CREATE TABLE command (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    meter TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    arguments BLOB NOT NULL,
+    requested_by TEXT NOT NULL,
+    idempotency_key TEXT UNIQUE,
+    created_at INTEGER NOT NULL,
+    deadline INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'expired', 'cancelled')),
+    cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
+    started_at INTEGER,
+    ended_at INTEGER,
+    progress TEXT,
+    code TEXT,
+    error BLOB
+  ) STRICT;
+  CREATE INDEX command_open ON command (state, id) WHERE state IN ('queued', 'running');
+  CREATE INDEX command_ended ON command (ended_at);
+
+  -- Part 0 is the document, the parts after it are the rows of a long one, in portions.
+  CREATE TABLE command_result (
+    command_id INTEGER NOT NULL REFERENCES command (id) ON DELETE CASCADE,
+    part INTEGER NOT NULL,
+    json BLOB NOT NULL,
+    PRIMARY KEY (command_id, part)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
   { version: 3, sql: POINT_OPTIONS },
   { version: 4, sql: DEVICES },
   { version: 5, sql: PROFILES },
+  { version: 6, sql: COMMANDS },
 ];
 
 /** The version that the steps lead to. */

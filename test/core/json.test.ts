@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { decimal } from '../../src/core/decimal.ts';
 import { ERROR_CODES } from '../../src/core/error-codes.ts';
 import { asBridgeError, BridgeError } from '../../src/core/errors.ts';
-import { JsonDecimal, type JsonValue, writeJson } from '../../src/core/json.ts';
+import { JsonDecimal, type JsonValue, parseJson, writeJson } from '../../src/core/json.ts';
 
 test('numbers keep all their digits', () => {
   const value = {
@@ -44,4 +44,16 @@ test('an error carries what its table row says, unless the occurrence knows bett
   });
   expect(asBridgeError(error)).toBe(error);
   expect(asBridgeError(new TypeError('oops'))).toMatchObject({ code: 'INTERNAL', fault: 'internal', message: 'oops' });
+});
+
+test('parseJson gives back exactly what writeJson wrote', () => {
+  const text = '{"a":0.0000001,"b":18446744073709551615,"c":230.50,"d":["1e5 \\" 12",-0.5,1e21],"e":{"f":null,"g":-3}}';
+  expect(writeJson(parseJson(text))).toBe(text);
+  expect(parseJson('{"a":[1,"x"],"b":2.5}')).toEqual({ a: [1, 'x'], b: 2.5 });
+  fc.assert(
+    fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+      const written = writeJson(value as JsonValue);
+      expect(writeJson(parseJson(written))).toBe(written);
+    }),
+  );
 });

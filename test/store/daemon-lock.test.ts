@@ -1,7 +1,7 @@
 import { existsSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { acquireDaemonLock, daemonRuns } from '../../src/store/daemon-lock.ts';
+import { acquireDaemonLock, acquireMeterWork, daemonRuns } from '../../src/store/daemon-lock.ts';
 import { inTransaction } from '../../src/store/database.ts';
 import { codeOf, newDatabase, reopened, temporaryDirectory } from './support.ts';
 
@@ -43,4 +43,20 @@ test('there must be a database', () => {
   expect(codeOf(() => acquireDaemonLock(path))).toBe('DATABASE_MISSING');
   expect(codeOf(() => daemonRuns(path))).toBe('DATABASE_MISSING');
   expect(existsSync(`${path}.lock`)).toBe(false);
+});
+
+test('a verb that works with meters keeps others and a daemon out, and does not look like one', () => {
+  const { path } = newDatabase();
+  const work = acquireMeterWork(path);
+  expect(work).not.toBeNull();
+  expect(acquireMeterWork(path)).toBeNull();
+  expect(daemonRuns(path)).toBe(false);
+  work?.release();
+  const daemon = acquireDaemonLock(path);
+  expect(acquireMeterWork(path)).toBeNull();
+  expect(daemonRuns(path)).toBe(true);
+  daemon.release();
+  const again = acquireMeterWork(path);
+  expect(again).not.toBeNull();
+  again?.release();
 });

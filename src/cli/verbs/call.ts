@@ -1,24 +1,20 @@
 /** `call METER POINT:METHOD [ARG]`: calls a method. */
 import type { Command } from 'commander';
+import type { CallDocument } from '../../command/call.ts';
+import { parseTypedData } from '../../command/data-text.ts';
 import { fail } from '../../core/errors.ts';
 import { writeJson } from '../../core/json.ts';
 import type { Data } from '../../dlms/axdr/data.ts';
-import { methodName } from '../../dlms/cosem/classes.ts';
-import { cosemValue } from '../../dlms/cosem/data-value.ts';
-import { present } from '../../dlms/decode/present.ts';
-import { callMethod, classOf } from '../../meter/changes.ts';
-import { jsonOf } from '../../reading/reading-of.ts';
 import { type Context, verb } from '../context.ts';
-import { parseTypedData } from '../data-text.ts';
-import { addMeterFlags } from '../meter-flags.ts';
+import { workOn } from '../meter-work.ts';
 import { parseMethod } from '../method-text.ts';
-import { namedMeter, withMeter } from '../one-meter.ts';
+import { addWorkFlags } from '../work-flags.ts';
 
 /** What the Blue Book has methods take that need nothing: `data ::= integer (0)`. */
 const NOTHING_NEEDED: Data = { type: 'integer', value: 0 };
 
 export function registerCall(program: Command): void {
-  addMeterFlags(
+  addWorkFlags(
     program
       .command('call <meter> <method> [argument]')
       .description(
@@ -28,33 +24,14 @@ export function registerCall(program: Command): void {
 }
 
 async function call(context: Context, command: Command): Promise<undefined> {
-  const [name = '', methodText = '', argument] = command.args;
-  const { classId: given, obis, method } = parseMethod(methodText);
-  const parameters = parametersOf(argument);
-  const meter = namedMeter(context, name, command.opts());
-  const { classId, returned } = await withMeter(context, meter, async (session) => {
-    const classId = await classOf(session, { classId: given, obis }, meter.knowledge);
-    const returned = await callMethod(session, { classId, instanceId: obis, methodId: method }, parameters);
-    return { classId, returned };
+  const [name = '', point = '', argument] = command.args;
+  const request = { verb: 'call', point, ...parseMethod(point), parameters: parametersOf(argument) } as const;
+  const document = await workOn(context, command, name, request);
+  const { obis, method, name: described, raw } = document as unknown as CallDocument;
+  context.print({ meter: name, ...document }, () => {
+    const done = `${described ?? `method ${method}`} of ${obis} is done.`;
+    return raw === null ? done : `${done} It gives ${writeJson(raw)}.`;
   });
-  const described = methodName(classId, method);
-  context.print(
-    {
-      meter: name,
-      point: methodText,
-      obis,
-      classId,
-      method,
-      name: described,
-      result: 'success',
-      value: returned === null ? null : jsonOf(cosemValue(returned)),
-      raw: returned === null ? null : present(returned),
-    },
-    () => {
-      const done = `${described ?? `method ${method}`} of ${obis} is done.`;
-      return returned === null ? done : `${done} It gives ${writeJson(present(returned))}.`;
-    },
-  );
   return undefined;
 }
 

@@ -1,24 +1,18 @@
 /** `profile METER OBIS`: rows of a profile. The JSON is a contract, see CLI.md. */
 import type { Command } from 'commander';
+import type { ProfileDocument } from '../../command/profile.ts';
+import type { DescribedEvent } from '../../command/profile-document.ts';
 import { fail } from '../../core/errors.ts';
-import { type JsonValue, writeJson } from '../../core/json.ts';
-import type { Data } from '../../dlms/axdr/data.ts';
-import { cosemValue } from '../../dlms/cosem/data-value.ts';
-import { isDateTimeAttribute } from '../../dlms/cosem/date-time-attributes.ts';
-import { isClockColumn, PROFILE_GENERIC } from '../../dlms/cosem/profile-generic.ts';
-import { inOrderOfCapture, type ProfileEvent, profileEvents } from '../../dlms/cosem/profile-watch.ts';
-import { unitSymbol } from '../../dlms/cosem/units.ts';
-import { type Profile, type ProfileColumn, readProfile } from '../../meter/profile.ts';
+import { writeJson } from '../../core/json.ts';
+import { PROFILE_GENERIC } from '../../dlms/cosem/profile-generic.ts';
 import type { ProfileSelection } from '../../meter/profile-access.ts';
-import { parsePoint } from '../../reading/point-text.ts';
-import { rowQuality } from '../../reading/quality.ts';
-import { jsonOf } from '../../reading/reading-of.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { parsePoint } from '../../reading/point-text.ts';
 import { type Context, verb } from '../context.ts';
-import { addMeterFlags } from '../meter-flags.ts';
-import { namedMeter, withMeter } from '../one-meter.ts';
+import { workOn } from '../meter-work.ts';
 import { table } from '../table.ts';
 import { parseWhole } from '../values.ts';
+import { addWorkFlags } from '../work-flags.ts';
 
 interface ProfileFlags {
   readonly from?: string;
@@ -28,7 +22,7 @@ interface ProfileFlags {
 }
 
 export function registerProfile(program: Command): void {
-  addMeterFlags(
+  addWorkFlags(
     program.command('profile <meter> <obis>').description('rows of a profile: all of them, or those of a time'),
   )
     .option('--from <iso>', 'captured at this time or later; without offset it is local time of this host')
@@ -40,46 +34,10 @@ export function registerProfile(program: Command): void {
 
 async function profile(context: Context, command: Command): Promise<undefined> {
   const [name = '', obisText = ''] = command.args;
-  const obis = parseProfile(obisText);
-  const selection = parseSelection(command.opts());
-  const meter = namedMeter(context, name, command.opts());
-  const { read, roundTrips } = await withMeter(context, meter, async (session) => {
-    const before = session.counts.roundTrips;
-    const read = await readProfile(session, obis, selection, meter.knowledge);
-    return { read, roundTrips: session.counts.roundTrips - before };
-  });
-  const columns = read.columns.map(describedColumn);
-  const rows = read.rows.map((row) => ({
-    ts: row.at === null ? null : isoOf(row.at),
-    status: row.status === null ? null : jsonOf(cosemValue(row.status)),
-    ...rowQuality(row),
-    values: row.values.map((value, index) => valueJson(value, read.columns[index]!, read.invertedDeviation)),
-  }));
-  const events = eventsIn(read).map(describedEvent);
-  const { capturePeriod, entriesInUse, profileEntries } = read;
-  context.print({ obis, capturePeriod, entriesInUse, profileEntries, columns, rows, events, roundTrips }, () =>
-    text(read, rows, events),
-  );
+  const request = { verb: 'profile', obis: parseProfile(obisText), selection: parseSelection(command.opts()) } as const;
+  const document = await workOn(context, command, name, request);
+  context.print(document, () => text(document as unknown as ProfileDocument));
   return undefined;
-}
-
-/** What the rows tell among themselves; only those of a period stand at the same distance. */
-function eventsIn(read: Profile): readonly ProfileEvent[] {
-  const { columns, sortMethod } = read;
-  return profileEvents(null, { ...read, captureObjects: columns, rows: inOrderOfCapture(read.rows, sortMethod) });
-}
-
-type TimedEvent = Exclude<ProfileEvent, { kind: 'columns-changed' }>;
-
-function describedEvent(event: ProfileEvent) {
-  const { kind, ...facts } = event as TimedEvent;
-  return 'from' in facts
-    ? { kind, from: isoOf(facts.from), to: isoOf(facts.to), missing: facts.missing }
-    : { kind, at: isoOf(facts.at), byMs: facts.byMs };
-}
-
-function isoOf(at: number): string {
-  return new Date(at).toISOString();
 }
 
 /** An OBIS code, or a point of class 7. */
@@ -125,33 +83,8 @@ function parseTime(flag: string, text: string): number {
     : fail('USAGE', `${flag} takes a time such as 2026-01-31T12:00:00Z, not "${text}"`);
 }
 
-function describedColumn({ obis, classId, attribute, scalerUnit, scalerError }: ProfileColumn) {
-  return {
-    obis,
-    classId,
-    attribute,
-    unit: scalerUnit === null ? null : unitSymbol(scalerUnit.unit),
-    scaler: scalerUnit?.scaler ?? null,
-    error: scalerError === null ? undefined : { ...scalerError.report() },
-  };
-}
-
-/** A number whose scaler is not known may be wrong by powers of ten: no value is better than that one. */
-function valueJson(value: Data, column: ProfileColumn, invertedDeviation: boolean): JsonValue {
-  if (column.scalerError !== null) return null;
-  const dateTime = isClockColumn(column) || isDateTimeAttribute(column.classId, column.attribute);
-  return jsonOf(cosemValue(value, { scaler: column.scalerUnit?.scaler ?? 0, dateTime, invertedDeviation }));
-}
-
-function text(
-  { columns, capturePeriod }: Profile,
-  rows: readonly { readonly values: readonly JsonValue[] }[],
-  events: readonly ReturnType<typeof describedEvent>[],
-): string {
-  const heads = columns.map(({ obis, scalerUnit }) => {
-    const unit = scalerUnit === null ? null : unitSymbol(scalerUnit.unit);
-    return unit === null ? obis : `${obis} [${unit}]`;
-  });
+function text({ columns, rows, events, capturePeriod }: ProfileDocument): string {
+  const heads = columns.map(({ obis, unit }) => (unit === null ? obis : `${obis} [${unit}]`));
   const period = capturePeriod === 0 ? 'captured on occasion' : `every ${capturePeriod} s`;
   return `${table(
     heads,
@@ -159,7 +92,7 @@ function text(
   )}\n${[`${rows.length} rows, ${period}`, ...events.map(eventText)].join('\n')}`;
 }
 
-function eventText(event: ReturnType<typeof describedEvent>): string {
+function eventText(event: DescribedEvent): string {
   if (event.kind === 'clock-changed') return `${event.at}: the clock was set, by ${(event.byMs ?? 0) / 1000} s`;
   return `${event.from} to ${event.to}: ${event.missing} rows are missing`;
 }

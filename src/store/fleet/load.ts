@@ -1,4 +1,5 @@
 /** Reading the fleet. */
+import { fail } from '../../core/errors.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSettings } from '../../dlms/settings.ts';
 import { DEFAULT_POINT_OPTIONS, type PointOptions } from '../../reading/point-options.ts';
 import { lineSettingsOf } from '../../transport/line-settings.ts';
@@ -60,6 +61,18 @@ export function loadFleet(database: Database): Fleet {
       .map((row) => ({ ...row, options: pointOptionsOf(row.options) })),
     profiles: loadProfiles(sql),
   }));
+}
+
+/** The links of all lines; needs no sealing key. */
+export function loadLinks({ sql, path }: Database): readonly string[] {
+  const rows = mapped(path, () => sql.prepare<[], { link: string }>('SELECT link FROM line ORDER BY id').all());
+  return rows.map(({ link }) => link);
+}
+
+/** Throws NOT_FOUND when no meter has this name. */
+export function requireMeter({ sql, path }: Database, name: string): void {
+  const found = mapped(path, () => sql.prepare('SELECT 1 FROM meter WHERE name = ?').get(name));
+  if (found === undefined) fail('NOT_FOUND', `there is no meter "${name}"`, { hint: 'look with `meter list`' });
 }
 
 /** What was learned of a meter, by kind; each a JSON text. Empty for a meter that is not known. */

@@ -1,12 +1,14 @@
 /** Carries out one request of the writer; the caller holds the transaction. */
 import BetterSqlite3 from 'better-sqlite3';
 import { BridgeError } from '../../core/errors.ts';
+import { createCommandJournal } from './commands.ts';
 import { createCounters } from './counters.ts';
 import type { CommitRequest, WriterRequest } from './requests.ts';
 import type { Totals } from './status.ts';
 
 /**
- * Returns the ids of the outbox rows that a commit made, the first counter of a reservation, and nothing for the others.
+ * Returns the ids of the outbox rows that a commit made, the first counter of a reservation, how many commands changed, and
+ * nothing for the others.
  * Throws NOT_FOUND when a connection is gone, COUNTER_EXHAUSTED, or a SqliteError.
  */
 export type Execute = (request: WriterRequest) => readonly number[];
@@ -32,6 +34,7 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
   );
 
   const counters = createCounters(sql);
+  const commands = createCommandJournal(sql);
 
   const count = (totals: Partial<Totals>): void => {
     for (const [name, value] of Object.entries(totals)) addToCounter.run(name, value);
@@ -73,6 +76,14 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
         return [counters.reserve(request.keyId, request.count)];
       case 'raise-counter':
         counters.raise(request.keyId, request.atLeast);
+        return [];
+      case 'change-command':
+        return [Number(commands.change(request.change))];
+      case 'command-part':
+        commands.addPart(request.part);
+        return [];
+      case 'prune-commands':
+        commands.prune(request.pruning);
         return [];
     }
   };

@@ -1,5 +1,6 @@
 /** What is asked of the writer and what it answers: plain data that passes between threads. */
 import { BridgeError, type ErrorDetail, type ErrorReport } from '../../core/errors.ts';
+import type { CommandChange, CommandPart, CommandPruning } from './commands.ts';
 import type { LearnedFact, StatusEntry } from './types.ts';
 
 export interface CommitRequest {
@@ -44,13 +45,31 @@ export interface RaiseCounterRequest {
   readonly atLeast: number;
 }
 
+export interface ChangeCommandRequest {
+  readonly kind: 'change-command';
+  readonly change: CommandChange;
+}
+
+export interface CommandPartRequest {
+  readonly kind: 'command-part';
+  readonly part: CommandPart;
+}
+
+export interface PruneCommandsRequest {
+  readonly kind: 'prune-commands';
+  readonly pruning: CommandPruning;
+}
+
 export type WriterRequest =
   | CommitRequest
   | AcknowledgeRequest
   | QuarantineRequest
   | StatusRequest
   | ReserveCountersRequest
-  | RaiseCounterRequest;
+  | RaiseCounterRequest
+  | ChangeCommandRequest
+  | CommandPartRequest
+  | PruneCommandsRequest;
 
 /** A BridgeError taken apart: classes do not survive the way between threads. */
 export type Failure = ErrorReport & Pick<BridgeError, 'facts'>;

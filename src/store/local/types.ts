@@ -1,6 +1,7 @@
 /** What the daemon keeps of its own work: readings on their way out, and its state as others may see it. */
 import type { ReadingKind } from '../../reading/point-options.ts';
 import type { Quality, Reading } from '../../reading/reading.ts';
+import type { CommandChange, CommandPart, CommandPruning } from './commands.ts';
 
 /** A reading as it waits in the outbox: the value as text, a decimal with all its digits. */
 export interface StoredReading {
@@ -71,6 +72,11 @@ export interface Writer {
   reserveCounters(keyId: Uint8Array, count: number): Promise<number>;
   /** The next counter of the key is at least this, 0 to 2^32; never lowers. Rejects with INVALID_VALUE too. */
   raiseCounter(keyId: Uint8Array, atLeast: number): Promise<void>;
+  /** Takes a command from one of several states to another; false when it was in none of them. */
+  changeCommand(change: CommandChange): Promise<boolean>;
+  /** Adds a portion of a command's result. */
+  addCommandPart(part: CommandPart): Promise<void>;
+  pruneCommands(pruning: CommandPruning): Promise<void>;
   /** Finishes what was asked for, then closes; later calls reject with STOPPING. */
   close(): Promise<void>;
 }

@@ -61,6 +61,16 @@ export function writerOn(backend: WriterBackend, clock: Clock): Writer {
     async raiseCounter(keyId, atLeast) {
       await submit({ kind: 'raise-counter', keyId, atLeast });
     },
+    async changeCommand(change) {
+      const [changed] = await submit({ kind: 'change-command', change });
+      return changed === 1;
+    },
+    async addCommandPart(part) {
+      await submit({ kind: 'command-part', part });
+    },
+    async pruneCommands(pruning) {
+      await submit({ kind: 'prune-commands', pruning });
+    },
     close,
   };
 }

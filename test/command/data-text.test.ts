@@ -1,8 +1,8 @@
 /** COSEM data and methods as they are written on the command line. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dataLike, dataOfText, parseTypedData } from '../../src/cli/data-text.ts';
 import { parseMethod } from '../../src/cli/method-text.ts';
+import { dataLike, dataOfText, parseTypedData } from '../../src/command/data-text.ts';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import { type Data, dataBytes } from '../../src/dlms/axdr/data.ts';
 import { present } from '../../src/dlms/decode/present.ts';
