@@ -48,8 +48,9 @@ describe.concurrent('commands', { timeout: 180_000 }, () => {
     const verbs = [
       ['read', 'house1', '0.0.42.0.0.255', '3:1.0.32.7.0.255', '9.9.9.9.9.9'],
       ['scan', 'house1'],
-      ['profile', 'house1', '1.0.99.1.0.255', '--entries', '1-3'],
-      ['profile', 'house1', '1.0.99.1.0.255', '--from', '2026-01-01T00:00:00Z', '--to', '2026-01-06T00:00:00Z'],
+      // Both as they stand in the past, whenever a row is captured meanwhile: at once, and in portions.
+      ['profile', 'house1', '1.0.99.1.0.255', '--from', daysAgo(30), '--to', daysAgo(29.9)],
+      ['profile', 'house1', '1.0.99.1.0.255', '--from', daysAgo(30), '--to', daysAgo(25)],
       ['set', 'house1', NOTES, 'octet-string:00ff', '--read-back'],
       ['set', 'house1', NOTES, '"ten"'],
       ['set', 'house1', '3:1.0.1.8.0.255', 'unsigned:5'],
@@ -155,6 +156,10 @@ describe.concurrent('commands', { timeout: 180_000 }, () => {
     expect(await bench.failure(['read', 'nobody', '1.0.1.8.0.255'])).toMatchObject({ status: 2, code: 'NOT_FOUND' });
   });
 });
+
+function daysAgo(days: number): string {
+  return new Date(Date.now() - days * 86_400_000).toISOString();
+}
 
 function read(bench: Bench): Promise<ReadReport> {
   return bench.json<ReadReport>(['read', 'house1', ...POINTS]);

@@ -39,7 +39,7 @@ async function scene(script: Partial<Scripted> = {}) {
       associated = false;
       throw error;
     },
-    async run() {
+    async action() {
       meter.acted += 1;
       const outcome = meter.actions.shift() ?? null;
       if (outcome instanceof BridgeError) {
