@@ -5,7 +5,7 @@ import { LineWorker } from '../line/worker.ts';
 import { type Knowledge, knowledgeOf, recallShortNames } from '../meter/knowledge.ts';
 import type { MeterSession } from '../meter/session.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { daemonRuns } from '../store/daemon-lock.ts';
+import { acquireMeterWork, daemonRuns } from '../store/daemon-lock.ts';
 import { openDatabase } from '../store/database.ts';
 import { loadFleet, loadLearned, loadLinks } from '../store/fleet/load.ts';
 import { framingOf, type LinkAddress, parseLink, signsOn, transportOf } from '../transport/link-address.ts';
@@ -52,13 +52,25 @@ export function namedMeter(context: Context, name: string, flags: MeterFlags): N
 
 type Submit = <T>(run: (session: MeterSession) => Promise<T>) => Promise<T>;
 
-/** Runs one job with a standing association, then releases it and closes the line. Throws INTERRUPTED when the user gives up. */
-export function withMeter<T>(
+/**
+ * Runs one job with a standing association, then releases it and closes the line. Throws INTERRUPTED when the user gives up,
+ * DAEMON_ALREADY_RUNNING for a stored meter whose daemon runs: what that is to do is asked of it (`meter-work.ts`).
+ */
+export async function withMeter<T>(
   context: Pick<Context, 'databasePath' | 'log' | 'signal'>,
   meter: NamedMeter,
   action: (session: MeterSession) => Promise<T>,
 ): Promise<T> {
-  return onLineOf(context, meter, (submit) => submit(action));
+  if (meter.name.includes('://')) return onLineOf(context, meter, (submit) => submit(action));
+  const lock = acquireMeterWork(context.databasePath);
+  if (lock === null) {
+    return fail('DAEMON_ALREADY_RUNNING', `the daemon, or another verb, has ${meter.name} at this moment`);
+  }
+  try {
+    return await onLineOf(context, meter, (submit) => submit(action));
+  } finally {
+    lock.release();
+  }
 }
 
 /** The same for several jobs. Throws the signal's reason when that aborts. */
