@@ -198,6 +198,8 @@ export class AssociationClient {
         case 'authenticating':
         case 'associated':
         case 'requesting':
+          // An AARE that came twice, as datagrams do: the association stands already.
+          if (isAcseTag(bytes[0] ?? 0)) return IGNORED;
           return this.onTransferred(this.transfer.incoming(bytes, (plain) => this.services.read(plain)));
       }
     } catch (thrown) {

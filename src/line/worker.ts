@@ -319,4 +319,6 @@ const STALE_CODES: readonly string[] = [
   'LINK_LOST',
   'ASSOCIATION_LOST',
   'EXCEPTION_RESPONSE',
+  // The session has raised the counter by now.
+  'INVOCATION_COUNTER_WRONG',
 ];

@@ -75,6 +75,8 @@ export class MeterChannel implements WireReceiver {
   private timer: Timer | null = null;
   private lastProgress = 0;
   private conversing = false;
+  /** Why the line broke since `connect`: nothing comes any more, also when nobody was waiting just then. */
+  private broken: BridgeError | null = null;
   private inbox: Uint8Array[] = [];
 
   constructor(options: ChannelOptions) {
@@ -84,6 +86,7 @@ export class MeterChannel implements WireReceiver {
 
   /** Makes the link stand. Throws METER_TIMEOUT, METER_GARBAGE, WRONG_FRAMING, WRONG_ADDRESS, LINK_REFUSED, LINE_*. */
   async connect(): Promise<void> {
+    this.broken = null;
     await this.run('connected', () => this.options.link.connect());
   }
 
@@ -129,6 +132,7 @@ export class MeterChannel implements WireReceiver {
 
   private run(awaits: Awaited, begin: () => LinkOutput, silence: Silence = GIVE_UP): Promise<Uint8Array> {
     if (this.operation !== null) fail('INTERNAL', 'a channel does one thing at a time', { layer: 'meter' });
+    if (this.broken !== null) return Promise.reject(this.broken);
     this.options.wire.attach(this);
     return new Promise((resolve, reject) => {
       this.operation = { awaits, resolve, reject, silence };
@@ -146,6 +150,7 @@ export class MeterChannel implements WireReceiver {
   }
 
   closed(reason: BridgeError): void {
+    this.broken = reason;
     this.finish((operation) => operation.reject(reason));
   }
 
