@@ -8,6 +8,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { FAULTS } from '../../simulator/meter/faults.ts';
 import { DEFAULT_PASSWORD, startVirtualMeters, type VirtualMeters } from '../../simulator/meter/fleet.ts';
 import type { SecurityOptions } from '../../simulator/meter/meter-security.ts';
+import { OFFERED } from '../../simulator/meter/offered.ts';
 import { parseLink, transportOf } from '../../transport/link-address.ts';
 import { type Context, untilStopped, verb } from '../context.ts';
 import { openPtyPair } from '../pty-pair.ts';
@@ -40,6 +41,7 @@ interface MeterFlags {
   readonly seed: string;
   readonly answerDelay: string;
   readonly maxPdu: string;
+  readonly grant?: string;
 }
 
 /** Addresses beyond this are not printed for people. */
@@ -74,6 +76,7 @@ export function registerSimulateMeters(simulate: Command): void {
     .option('--seed <n>', 'makes other meters', '1')
     .option('--answer-delay <ms>', 'how long a meter thinks', '0')
     .option('--max-pdu <octets>', 'largest APDU of the meters', '1024')
+    .option('--grant <services>', `what they grant, with commas: ${OFFERED.ln.join(', ')}; all of it when left out`)
     .action(verb(simulateMeters));
 }
 
@@ -108,6 +111,9 @@ function started(flags: MeterFlags, serialPath: string | null): Promise<VirtualM
     seed: parseWhole('--seed', flags.seed, 0, 0xffff_ffff),
     answerDelayMs: parseWhole('--answer-delay', flags.answerDelay, 0, 600_000),
     maxPdu: parseWhole('--max-pdu', flags.maxPdu, 64, 65_535),
+    ...(flags.grant !== undefined && {
+      grant: flags.grant.split(',').map((name) => parseChoice('--grant', name, OFFERED.ln)),
+    }),
     clock: systemClock,
     ...(serialPath === null ? {} : { transport: transportOf(parseLink(`serial://${serialPath}`), systemClock) }),
   });

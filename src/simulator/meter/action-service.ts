@@ -18,7 +18,7 @@ import type {
 } from '../../dlms/xdlms/services.ts';
 import { callMethod } from './access.ts';
 import { IncomingBlocks, OutgoingBlocks } from './block-transfer.ts';
-import type { ServiceLimits } from './get-service.ts';
+import { leavesWhole, type ServiceLimits } from './get-service.ts';
 import { type MeterContext, type ObjectDefinition, RESULT } from './object-model.ts';
 import { valuesIn } from './set-service.ts';
 
@@ -104,7 +104,7 @@ export class ActionService {
     response: Extract<ActionResponse, { type: 'normal' | 'with-list' }>,
   ): ActionResponse | 'pdu-too-long' {
     const { maxSendPdu, blockTransfer } = this.limits;
-    if (encodeApdu(response).length <= maxSendPdu) return response;
+    if (leavesWhole(encodeApdu(response).length, this.limits)) return response;
     if (!blockTransfer) return 'pdu-too-long';
     const writer = new ByteWriter(1024);
     if (response.type === 'normal') outcomeCodec.encode(writer, response);

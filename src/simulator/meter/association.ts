@@ -51,28 +51,6 @@ export function accessOf(
   return OTHER_CLIENTS.includes(client) ? { authentication, rights: 'all' } : null;
 }
 
-/** Services that these meters really have, by the names that they speak. */
-const OFFERED: Readonly<Record<MeterSettings['referencing'], readonly ConformanceBit[]>> = {
-  ln: [
-    'get',
-    'set',
-    'action',
-    'selective-access',
-    'multiple-references',
-    'block-transfer-with-get-or-read',
-    'block-transfer-with-set-or-write',
-    'block-transfer-with-action',
-  ],
-  sn: [
-    'read',
-    'write',
-    'unconfirmed-write',
-    'parameterized-access',
-    'multiple-references',
-    'block-transfer-with-get-or-read',
-    'block-transfer-with-set-or-write',
-  ],
-};
 /** The smallest PDU in which a block of an answer has room. */
 export const SMALLEST_PDU = 12;
 
@@ -106,6 +84,8 @@ export interface Agreement {
   readonly conformance: Conformance;
   /** Octets of an APDU that the meter may send, before it is ciphered. */
   readonly maxSendPdu: number;
+  /** The same with ciphering. */
+  readonly longestAnswer: number;
   /** Octets of an APDU that the client may send. */
   readonly maxReceivePdu: number;
   /** null in a plain context. */
@@ -128,6 +108,8 @@ export interface OpeningRules {
   /** Octets of the longest APDU that the meter receives or sends. */
   readonly maxPdu: number;
   readonly security: MeterSecurity;
+  /** Services that the meter offers, of those that it has. */
+  readonly granted: readonly ConformanceBit[];
   /** Of the global key. */
   readonly counters: InvocationCounters;
   /** Which names the meter speaks. */
@@ -232,12 +214,11 @@ function checkProof(aarq: Aarq, { access: { authentication }, password }: Openin
 
 function grantedOf(
   proposal: InitiateRequest,
-  { maxPdu, security, referencing }: OpeningRules,
+  { maxPdu, security, granted: offers }: OpeningRules,
   ciphering: Ciphering | null,
-): Pick<Agreement, 'conformance' | 'maxSendPdu'> | { readonly error: readonly [number, number] } {
+): Pick<Agreement, 'conformance' | 'maxSendPdu' | 'longestAnswer'> | { readonly error: readonly [number, number] } {
   if (proposal.proposedDlmsVersion < DLMS_VERSION) return { error: SERVICE_ERROR.versionTooLow };
-  const offered: readonly ConformanceBit[] =
-    ciphering === null ? OFFERED[referencing] : [...OFFERED[referencing], 'general-protection'];
+  const offered: readonly ConformanceBit[] = ciphering === null ? offers : [...offers, 'general-protection'];
   const granted = commonConformance(proposal.proposedConformance, conformance(offered));
   if (granted.bits.length === 0) return { error: SERVICE_ERROR.incompatibleConformance };
   if (proposal.dedicatedKey !== null) {
@@ -246,9 +227,10 @@ function grantedOf(
   }
   const clientLimit = proposal.clientMaxReceivePduSize === 0 ? maxPdu : proposal.clientMaxReceivePduSize;
   const overhead = ciphering === null ? 0 : overheadOf(granted, security);
-  const maxSendPdu = Math.min(clientLimit, maxPdu) - overhead;
+  const longestAnswer = Math.min(clientLimit, maxPdu);
+  const maxSendPdu = longestAnswer - overhead;
   if (maxSendPdu < SMALLEST_PDU) return { error: SERVICE_ERROR.pduSizeTooShort };
-  return { conformance: granted, maxSendPdu };
+  return { conformance: granted, maxSendPdu, longestAnswer };
 }
 
 /** What the client will choose nobody knows yet: as much as the meter has keys for. */

@@ -146,6 +146,12 @@ export class Ciphering {
     };
   }
 
+  /** What the meter sends by itself: under the global key, in the wrapping that every APDU has. */
+  protectUnasked(plain: Uint8Array): Uint8Array {
+    const { policy } = this.options.security;
+    return this.protect(plain, 'general-glo', policy === 'none' ? 'both' : policy);
+  }
+
   private deciphered(apdu: GloDedApdu): Apdu | null {
     const { security, keys, clientTitle } = this.options;
     if (apdu.securityControl.suite !== security.suite || apdu.securityControl.keySet !== 'unicast') return null;

@@ -24,6 +24,8 @@ import { AUTHENTICATION_LEVELS } from '../../dlms/settings.ts';
 import { type Apdu, decodeApdu, encodeApdu } from '../../dlms/xdlms/apdu.ts';
 import { hasConformance } from '../../dlms/xdlms/conformance.ts';
 import { initiateResponseOf } from '../../dlms/xdlms/initiate.ts';
+import type { DataNotification } from '../../dlms/xdlms/services.ts';
+import { answerAccess } from './access-service.ts';
 import { ActionService } from './action-service.ts';
 import { type Agreement, accessOf, type ClientAccess, openAssociation } from './association.ts';
 import { type OpenedRequest, protectedApdu } from './ciphering.ts';
@@ -78,8 +80,27 @@ export class CosemServer {
     this.association = null;
   }
 
+  get hasGeneralBlocks(): boolean {
+    return (
+      this.association !== null && hasConformance(this.association.agreement.conformance, 'general-block-transfer')
+    );
+  }
+
+  /** Octets of an APDU that the client takes. */
+  get longestAnswer(): number {
+    return this.association?.agreement.longestAnswer ?? this.model.maxPdu;
+  }
+
+  /** A data-notification of an association that stands, protected as it has to be; null when none stands. */
+  notification(notification: DataNotification): Uint8Array | null {
+    const { association } = this;
+    if (association?.isAuthenticated !== true) return null;
+    const plain = encodeApdu(notification);
+    return association.agreement.ciphering?.protectUnasked(plain) ?? plain;
+  }
+
   /** Takes one APDU at a moment in milliseconds UTC. Never throws for what is in the octets. */
-  receive(octets: Uint8Array, at: number): ServerAnswer {
+  receive(octets: Uint8Array, at: number, { inBlocks = false } = {}): ServerAnswer {
     const tag = octets[0];
     if (this.access === null || tag === undefined) return SILENCE;
     if (isAcseTag(tag)) {
@@ -88,7 +109,7 @@ export class CosemServer {
     }
     const { association } = this;
     if (association === null) return answer(refusal(REFUSALS.notAllowed));
-    if (octets.length > association.agreement.maxReceivePdu) return answer(refusal(REFUSALS.tooLong));
+    if (!inBlocks && octets.length > association.agreement.maxReceivePdu) return answer(refusal(REFUSALS.tooLong));
     const apdu = readable(() => decodeApdu(octets));
     if (apdu === null) return answer(refusal(REFUSALS.unreadable));
     const opened = this.opened(apdu, association);
@@ -121,8 +142,8 @@ export class CosemServer {
   private acse(apdu: AcseApdu, access: ClientAccess): ServerAnswer {
     switch (apdu.apdu) {
       case 'aarq': {
-        const { password, maxPdu, security, counters, referencing } = this.model;
-        const rules = { access, password, maxPdu, security, counters, referencing };
+        const { password, maxPdu, security, counters, referencing, granted } = this.model;
+        const rules = { access, password, maxPdu, security, counters, referencing, granted };
         const { answer: aare, agreement } = openAssociation(apdu, rules);
         this.association = agreement === null ? null : this.associate(agreement, access);
         return answer(aare);
@@ -159,6 +180,7 @@ export class CosemServer {
     const limits = (blocks: Parameters<typeof hasConformance>[1]) => ({
       maxSendPdu,
       blockTransfer: hasConformance(conformance, blocks),
+      generalBlocks: hasConformance(conformance, 'general-block-transfer'),
     });
     return {
       agreement,
@@ -219,6 +241,16 @@ export class CosemServer {
         return answer(encodeApdu(association.shortName.write(request, context)));
       case 'unconfirmedWriteRequest':
         association.shortName.write(request, context);
+        return SILENCE;
+      case 'access-request': {
+        const { response, said } = answerAccess(this.model.objects, request, context);
+        const octets = encodeApdu(response);
+        const { maxSendPdu } = association.agreement;
+        const fits = this.hasGeneralBlocks || octets.length <= maxSendPdu;
+        return fits ? { apdu: octets, said } : answer(refusal(REFUSALS.tooLong));
+      }
+      case 'data-notification-confirm':
+        this.model.state.confirmed.push(request.longInvokeIdAndPriority.invokeId);
         return SILENCE;
       default:
         return answer(refusal(REFUSALS.notSupported));

@@ -78,8 +78,11 @@ class WrapperEndpoint implements Endpoint {
   private take({ sourceWPort: client, destinationWPort: server, apdu: request }: WrapperFrame): readonly Outgoing[] {
     const dialogue = this.dialogue(client, server);
     if (dialogue === null) return [];
-    const { apdu, said } = dialogue.answer(request);
-    return apdu === null ? [] : [{ frame: encodeWrapper(server, client, apdu), dialogue, said }];
+    const { notification, apdus, said } = dialogue.answer(request);
+    const frames = [...(notification === null ? [] : [notification]), ...apdus].map((apdu) =>
+      encodeWrapper(server, client, apdu),
+    );
+    return frames.map((frame, index) => ({ frame, dialogue, said: index === frames.length - 1 ? said : [] }));
   }
 
   private dialogue(client: number, server: number): Dialogue | null {
@@ -130,10 +133,12 @@ class HdlcEndpoint implements Endpoint {
           found.dialogue.reset();
           found.unsaid = [];
         } else if (event.kind === 'apdu' && !event.unsolicited) {
-          const { apdu, said } = found.dialogue.answer(event.apdu);
+          const { notification, apdus, said } = found.dialogue.answer(event.apdu);
+          if (notification !== null) carryOut(found.link.notify(notification));
           found.unsaid = said;
-          carryOut(apdu === null ? found.link.noAnswer() : found.link.send(apdu));
-        }
+          if (apdus.length === 0) carryOut(found.link.noAnswer());
+          for (const apdu of apdus) carryOut(found.link.send(apdu));
+        } else if (event.kind === 'apdu') found.dialogue.hear(event.apdu);
       }
     };
     carryOut(found.link.receive(frame));

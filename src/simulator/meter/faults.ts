@@ -22,6 +22,8 @@ export interface Piece {
   readonly thenClose: boolean;
 }
 
+export type Notifying = 'confirmed' | 'unconfirmed' | null;
+
 /** Where a fault takes hold; what it leaves out is untouched. */
 interface Fault {
   /** Before this request the meter loses its association. */
@@ -32,6 +34,10 @@ interface Fault {
   readonly refuses?: (request: Uint8Array) => Uint8Array | null;
   /** The answer as the meter gives it. */
   readonly says?: (answer: Uint8Array) => Uint8Array;
+  /** The APDUs of one turn as they leave. */
+  readonly leaves?: (apdus: readonly Uint8Array[]) => readonly Uint8Array[];
+  /** Before this request is answered the meter sends a notification. */
+  readonly notifies?: (request: Uint8Array) => Notifying;
   /** What goes onto the line in place of a frame. */
   readonly sends?: (piece: Piece) => readonly Piece[];
 }
@@ -47,6 +53,7 @@ const CHANCE = { meaning: 'share of frames, 0 to 1', default: 0.25 };
 /** Far enough apart that a network does not put them together again. */
 const ONE_BYTE_GAP_MS = 1;
 
+const GENERAL_BLOCK_TRANSFER = 0xe0;
 const GET_REQUEST = 0xc0;
 const GET_RESPONSE = 0xc4;
 const READ_REQUEST = 0x05;
@@ -127,6 +134,41 @@ export const FAULTS = {
       };
     },
   },
+  'lose-block': {
+    description: 'loses every n-th block of general block transfer',
+    parameter: { meaning: 'blocks', default: 3 },
+    make: ({ parameter }) => {
+      let sent = 0;
+      const isLost = (apdu: Uint8Array): boolean => {
+        if (apdu[0] !== GENERAL_BLOCK_TRANSFER) return false;
+        sent += 1;
+        return sent % parameter === 0;
+      };
+      return { leaves: (apdus) => apdus.filter((apdu) => !isLost(apdu)) };
+    },
+  },
+  'repeat-block': {
+    description: 'sends every block of general block transfer twice',
+    parameter: null,
+    make: () => ({
+      leaves: (apdus) => apdus.flatMap((apdu) => (apdu[0] === GENERAL_BLOCK_TRANSFER ? [apdu, apdu] : [apdu])),
+    }),
+  },
+  'disorder-blocks': {
+    description: 'sends the blocks of each window the other way round',
+    parameter: null,
+    make: () => ({ leaves: (apdus) => [...apdus].reverse() }),
+  },
+  'notify-before-answer': {
+    description: 'sends a notification before each n-th answer',
+    parameter: { meaning: 'requests', default: 1 },
+    make: ({ parameter }) => notifying(parameter, 'unconfirmed'),
+  },
+  'notify-confirmed': {
+    description: 'sends a notification that wants to be confirmed before each n-th answer',
+    parameter: { meaning: 'requests', default: 1 },
+    make: ({ parameter }) => notifying(parameter, 'confirmed'),
+  },
   'one-byte': {
     description: 'sends every octet by itself',
     parameter: null,
@@ -201,6 +243,8 @@ export interface Misbehaviour {
   /** The answer in place of the meter's, or null when it may answer itself. */
   refuses(request: Uint8Array): Uint8Array | null;
   says(answer: Uint8Array): Uint8Array;
+  leaves(apdus: readonly Uint8Array[]): readonly Uint8Array[];
+  notifies(request: Uint8Array): Notifying;
   sends(frame: Uint8Array): readonly Piece[];
 }
 
@@ -217,11 +261,24 @@ export function composeFaults(choices: readonly FaultChoice[], seed: number, fra
     refuses: (request) =>
       faults.reduce<Uint8Array | null>((answer, { refuses }) => answer ?? refuses?.(request) ?? null, null),
     says: (answer) => faults.reduce((said, { says }) => says?.(said) ?? said, answer),
+    leaves: (apdus) => faults.reduce((left, { leaves }) => leaves?.(left) ?? left, apdus),
+    notifies: (request) =>
+      faults.reduce<Notifying>((notifying, { notifies }) => notifies?.(request) ?? notifying, null),
     sends: (frame) =>
       faults.reduce<readonly Piece[]>(
         (pieces, { sends }) => (sends === undefined ? pieces : pieces.flatMap((piece) => sends(piece))),
         [{ bytes: frame, delayMs: 0, intact: true, thenClose: false }],
       ),
+  };
+}
+
+function notifying(every: number, kind: Exclude<Notifying, null>): Fault {
+  let heard = 0;
+  return {
+    notifies: () => {
+      heard += 1;
+      return heard % every === 0 ? kind : null;
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { toHex } from '../../core/bytes.ts';
 import { asBridgeError, fail } from '../../core/errors.ts';
 import { physicalFromSerialNumber } from '../../dlms/hdlc/address.ts';
 import type { MeterSettings } from '../../dlms/settings.ts';
+import type { ConformanceBit } from '../../dlms/xdlms/conformance.ts';
 import { type Clock, sleep, systemClock } from '../../runtime/clock.ts';
 import type { Framing } from '../../transport/link-address.ts';
 import { listenTcp, type TcpListener } from '../../transport/tcp-listener.ts';
@@ -43,6 +44,8 @@ export interface VirtualMetersOptions extends SecurityOptions {
   readonly answerDelayMs?: number;
   /** Octets of the longest APDU that the meters receive or send, 12 to 65535. */
   readonly maxPdu?: number;
+  /** Services that the meters offer, of those that they have; all of them when left out. */
+  readonly grant?: readonly ConformanceBit[];
   /** All meters with so many phases; by default every third has one, the others three. */
   readonly phases?: 1 | 3;
   /** How profiles come out; by default whole rows, the oldest first. */
@@ -180,6 +183,7 @@ function makeMeters(options: VirtualMetersOptions, clock: Clock): readonly Virtu
       password: Buffer.from(password, 'utf8'),
       maxPdu: options.maxPdu ?? DEFAULT_MAX_PDU,
       security: options,
+      ...(options.grant !== undefined && { granted: options.grant }),
       profiles: options.profiles ?? {},
       clockOffset: options.clockOffsetMs ?? 0,
       firstCounter: firstCounterAt(clock.now()),

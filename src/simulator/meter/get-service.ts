@@ -44,6 +44,13 @@ export interface ServiceLimits {
   /** Octets of an APDU that the meter may send. */
   readonly maxSendPdu: number;
   readonly blockTransfer: boolean;
+  /** General block transfer takes what is too long and has no blocks of its own. */
+  readonly generalBlocks: boolean;
+}
+
+/** Whether an answer leaves the services whole. */
+export function leavesWhole(octets: number, { maxSendPdu, blockTransfer, generalBlocks }: ServiceLimits): boolean {
+  return octets <= maxSendPdu || (generalBlocks && !blockTransfer);
 }
 
 /** GET within one association: keeps the block transfer that is under way. */
@@ -87,7 +94,7 @@ export class GetService {
   /** The response itself when it fits, else its first block; `contents` gives what the blocks carry. */
   private fitting(response: GetResponse, said: readonly SaidValue[], contents: () => Uint8Array): GetOutcome {
     const { maxSendPdu, blockTransfer } = this.limits;
-    if (encodeApdu(response).length <= maxSendPdu) return { response, said };
+    if (leavesWhole(encodeApdu(response).length, this.limits)) return { response, said };
     if (!blockTransfer) return 'pdu-too-long';
     this.transfer = { blocks: new OutgoingBlocks(contents(), maxSendPdu, BLOCK_HEADER), said };
     return this.nextBlock(this.transfer, response.invokeIdAndPriority);

@@ -1,5 +1,6 @@
 /** One virtual meter as a model: who it is, what it measures, which objects it has. Nothing of lines or frames. */
 import type { MeterSettings } from '../../dlms/settings.ts';
+import type { ConformanceBit } from '../../dlms/xdlms/conformance.ts';
 import type { SimulatedAuthentication } from './association.ts';
 import { eventsUntil } from './event-log.ts';
 import { type Household, householdAt, makeHousehold, maximumDemandAt } from './household.ts';
@@ -8,6 +9,7 @@ import { type MeterSecurity, meterSecurityOf, type SecurityOptions } from './met
 import { MeterState } from './meter-state.ts';
 import type { AssociationView, MeterContext, MeterIdentity, ObjectDefinition, ProfileOptions } from './object-model.ts';
 import { objectsOf } from './objects.ts';
+import { OFFERED } from './offered.ts';
 import { type ProfileRow, profileRows } from './profiles.ts';
 import { seedOf } from './random.ts';
 import { DEMAND_OBIS } from './registers.ts';
@@ -33,6 +35,8 @@ export interface MeterModelOptions {
   readonly password: Uint8Array;
   readonly maxPdu: number;
   readonly security?: SecurityOptions;
+  /** Services that the meter offers, of those that it has. Default all of them. */
+  readonly granted?: readonly ConformanceBit[];
   readonly profiles?: Partial<ProfileOptions>;
   /** How much the clock is ahead at first, milliseconds. Default 0. */
   readonly clockOffset?: number;
@@ -52,6 +56,7 @@ export class MeterModel {
   readonly password: Uint8Array;
   readonly maxPdu: number;
   readonly security: MeterSecurity;
+  readonly granted: readonly ConformanceBit[];
   /** Of the global key, for all clients. */
   readonly counters: InvocationCounters;
   readonly state: MeterState;
@@ -70,6 +75,7 @@ export class MeterModel {
     this.state = new MeterState(clockOffset);
     this.profiles = { compressed: false, order: 'fifo', ...options.profiles };
     this.referencing = options.referencing ?? 'ln';
+    this.granted = options.granted ?? OFFERED[this.referencing];
     const objects = objectsOf(phases, this.referencing);
     this.objects = this.security.keys === null ? objects : [...objects, ...SECURITY_OBJECTS];
     this.shortNames = this.referencing === 'sn' ? new ShortNameTable(this.objects) : null;

@@ -33,6 +33,8 @@ export class MeterState {
   controlState: ControlState = CONTROL_STATE.connected;
   /** The octets of the object that is there to be written. */
   notes: Uint8Array = new Uint8Array(0);
+  /** Invoke ids of notifications that clients have confirmed, in order. */
+  readonly confirmed: number[] = [];
   private readonly resets = new Map<string, Reset[]>();
   private readonly cleared = new Map<string, number>();
   private readonly logged: MeterEvent[] = [];

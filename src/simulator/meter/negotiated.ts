@@ -1,7 +1,7 @@
 /** Which conformance bits each form of a request needs (Green Book 9.4.6.1). */
 import type { Apdu } from '../../dlms/xdlms/apdu.ts';
 import { type Conformance, type ConformanceBit, hasConformance } from '../../dlms/xdlms/conformance.ts';
-import type { ActionRequest, GetRequest, SetRequest } from '../../dlms/xdlms/services.ts';
+import type { AccessRequest, ActionRequest, GetRequest, SetRequest } from '../../dlms/xdlms/services.ts';
 import type { VariableAccess } from '../../dlms/xdlms/short-name.ts';
 
 type Forms<A extends { readonly type: string }> = Readonly<Record<A['type'], readonly ConformanceBit[]>>;
@@ -60,9 +60,17 @@ function neededBy(request: Apdu): readonly ConformanceBit[] | null {
       return variablesNeed('write', request.variables);
     case 'unconfirmedWriteRequest':
       return variablesNeed('unconfirmed-write', request.variables);
+    case 'access-request':
+      return selects(request) ? ['access', 'selective-access'] : ['access'];
+    case 'data-notification-confirm':
+      return [];
     default:
       return null;
   }
+}
+
+function selects({ specifications }: AccessRequest): boolean {
+  return specifications.some((specification) => 'accessSelection' in specification);
 }
 
 function usesSelection(request: GetRequest): boolean {
