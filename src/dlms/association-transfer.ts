@@ -68,7 +68,7 @@ export class ApduTransfer {
     return { kind: 'apdu', apdu: this.opened(whole, read) };
   }
 
-  /** What came in blocks was a notification: the next blocks are of something else. */
+  /** What came was not the answer but a notification, or an answer of before: the next blocks are of something else. */
   awaitAnother(): void {
     this.blocks.awaitAnother();
   }

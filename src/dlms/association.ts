@@ -218,7 +218,7 @@ export class AssociationClient {
   private onTransferred(transferred: Transferred): AssociationStep {
     if (transferred.kind === 'block') return { send: transferred.send, event: { kind: 'block' } };
     const step = this.services.receive(transferred.apdu);
-    if (step.kind === 'unsolicited') this.transfer.awaitAnother();
+    if (step.kind === 'unsolicited' || step.kind === 'ignored') this.transfer.awaitAnother();
     return this.onService(step);
   }
 

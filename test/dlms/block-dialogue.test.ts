@@ -56,6 +56,11 @@ describe('octet by octet', () => {
     client.receive(block('e0020001000100'));
     expect(toHex(client.receive(block('e0820001000201ff')).whole ?? new Uint8Array())).toBe('ff');
   });
+  test('a late copy of an earlier answer is not taken for a part of this one', () => {
+    const client = new BlockDialogue(SETTINGS);
+    expect(client.receive(block('e0850002000604c501c100'))).toEqual({ send: [], whole: null });
+    expect(toHex(client.receive(block('e0850001000001aa')).whole ?? new Uint8Array())).toBe('aa');
+  });
   test('nothing is asked where nothing is under way', () => {
     const client = new BlockDialogue(SETTINGS);
     expect(client.silence()).toEqual([]);

@@ -290,8 +290,8 @@ export class HdlcClientLink implements ClientLink {
       this.output.event({ kind: 'apdu', apdu, unsolicited });
       if (!unsolicited) {
         this.progress();
-        // Whoever answers has the request, also when its N(R) does not say so.
-        this.sender.finish();
+        // Whoever answers has the request, also when its N(R) does not say so. What has not left yet is another one's.
+        if (this.sender.unsent === 0) this.sender.finish();
         this.state = 'connected';
       }
     }
@@ -299,6 +299,9 @@ export class HdlcClientLink implements ClientLink {
     else if (this.sender.waits && this.sender.isIdle) {
       this.begin('awaiting');
       this.sendNext();
+    } else if (this.state === 'connected' && this.sender.unsent > 0) {
+      this.begin('awaiting');
+      if (this.sender.unacknowledged === 0) this.sendBurst();
     } else if (this.state === 'awaiting' && pollFinal) this.pollOn();
   }
 

@@ -107,7 +107,8 @@ export class HdlcServerLink {
   send(apdu: Uint8Array): LinkOutput {
     if (this.connected) {
       this.sender.enqueue(segmentsOf(LLC_RESPONSE, apdu, this.limits.sendInfoLength));
-      if (this.busy || this.sender.isIdle) this.sendNext();
+      if (this.sender.unsent > 0) this.goOn();
+      else if (this.busy || this.sender.isIdle) this.sendNext();
       this.busy = false;
     }
     return this.output.take();
@@ -115,6 +116,10 @@ export class HdlcServerLink {
 
   private sendNext(): void {
     this.sender.next();
+    this.goOn();
+  }
+
+  private goOn(): void {
     if (this.turn) this.sendBurst();
   }
 

@@ -95,6 +95,7 @@ export class BlockDialogue {
   }
 
   private onData(block: GeneralBlockTransfer): BlockDialogueStep {
+    if (this.isLeftOver(block)) return NOTHING;
     this.receiver ??= new BlockReceiver({
       ...this.settings,
       first: block.blockNumber <= 1 ? block.blockNumber : this.emptyBefore + 1,
@@ -118,6 +119,11 @@ export class BlockDialogue {
     this.isWhole = outcome.kind === 'whole';
     if (outcome.kind === 'whole') return { send: [], whole: outcome.octets };
     return acknowledge === null ? NOTHING : { send: [this.acknowledgement(acknowledge)], whole: null };
+  }
+
+  /** A late copy from an earlier transfer: it does not begin a message, and acknowledges more than was sent in this one. */
+  private isLeftOver({ blockNumber, blockNumberAck }: GeneralBlockTransfer): boolean {
+    return this.receiver === null && blockNumber > this.emptyBefore + 1 && blockNumberAck > this.used;
   }
 
   /**
