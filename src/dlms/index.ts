@@ -33,6 +33,11 @@ export {
 export { unitSymbol } from './cosem/units.ts';
 export { decodeBatch } from './decode/batch.ts';
 export { decodeBytes } from './decode/bytes.ts';
+export {
+  AccessExchange,
+  type AccessItem,
+  type AccessResult,
+} from './exchange/access-exchange.ts';
 export { ActionExchange, type MethodCall } from './exchange/action-exchange.ts';
 export type { ServiceExchange } from './exchange/exchange.ts';
 export { GetExchange } from './exchange/get-exchange.ts';

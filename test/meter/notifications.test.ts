@@ -1,0 +1,87 @@
+/** Notifications within a session: handed out, confirmed where that is wanted, and never in the way of an answer. */
+import { describe, expect, test } from 'vitest';
+import { fromHex } from '../../src/core/bytes.ts';
+import type { UnsolicitedApdu } from '../../src/dlms/association-services.ts';
+import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
+import { readAttributes } from '../../src/meter/client.ts';
+import { unkeptCounters } from '../../src/meter/counters.ts';
+import { MeterSession } from '../../src/meter/session.ts';
+import { VirtualClock } from '../../src/runtime/clock.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { endpointOf } from '../../src/simulator/meter/endpoint.ts';
+import { DEFAULT_MAX_PDU, MeterModel } from '../../src/simulator/meter/meter-model.ts';
+import { VirtualMeter } from '../../src/simulator/meter/virtual-meter.ts';
+import { until } from '../support/until.ts';
+
+const ENERGY = { classId: 3, instanceId: '1.0.1.8.0.255', attributeId: 2 };
+const KEYS = {
+  blockCipherKey: fromHex('000102030405060708090a0b0c0d0e0f'),
+  authenticationKey: fromHex('d0d1d2d3d4d5d6d7d8d9dadbdcdddedf'),
+};
+
+/** A session with one meter that notifies before each answer. */
+function talking(framing: 'wrapper' | 'hdlc', kind: 'notify-before-answer' | 'notify-confirmed', ciphered: boolean) {
+  const clock = new VirtualClock(Date.UTC(2026, 9, 25));
+  const security = ciphered ? ('both' as const) : ('none' as const);
+  const model = new MeterModel({
+    seed: 1,
+    index: 0,
+    server: 1,
+    phases: 3,
+    authentication: 'none',
+    password: new Uint8Array(),
+    maxPdu: DEFAULT_MAX_PDU,
+    security: { security, ...KEYS },
+  });
+  const meter = new VirtualMeter({ model, physical: null, faults: [{ name: kind, parameter: 1 }], seed: 1, clock });
+  const endpoint = endpointOf(framing, { find: () => meter });
+  let receive: (bytes: Uint8Array) => void = () => {};
+  const handedOut: UnsolicitedApdu[] = [];
+  const session = new MeterSession({
+    settings: { ...DEFAULT_METER_SETTINGS, client: 1, security },
+    secrets: ciphered ? { ...NO_SECRETS, ...KEYS } : NO_SECRETS,
+    framing,
+    wire: {
+      attach: (receiver) => {
+        receive = (bytes) => receiver.data(bytes);
+      },
+      async write(bytes) {
+        for (const { frame } of endpoint.receive(bytes)) queueMicrotask(() => receive(frame));
+      },
+    },
+    clock,
+    log: silentLogger,
+    security: { systemTitle: fromHex('4d4d4d0000000001'), counters: unkeptCounters() },
+    onUnsolicited: (apdu) => handedOut.push(apdu),
+  });
+  return { clock, session, handedOut, confirmed: model.state.confirmed };
+}
+
+describe.each(['wrapper', 'hdlc'] as const)('%s', (framing) => {
+  test.each([
+    ['notify-before-answer', false],
+    ['notify-before-answer', true],
+    ['notify-confirmed', false],
+    ['notify-confirmed', true],
+  ] as const)('%s, ciphered: %s', async (kind, ciphered) => {
+    const { clock, session, handedOut, confirmed } = talking(framing, kind, ciphered);
+    let read: unknown = null;
+    let failure: unknown = null;
+    const talk = async (): Promise<void> => {
+      await session.ensureAssociated();
+      for (let count = 0; count < 3; count += 1) read = await readAttributes(session, [ENERGY]);
+    };
+    talk().catch((error) => {
+      failure = error;
+      read ??= 'failed';
+    });
+    await until('it is read', () => failure !== null || handedOut.length >= 3, { clock, stepMs: 10, withinMs: 30_000 });
+    await until('it is read', () => read !== null, { clock, stepMs: 10, withinMs: 30_000 });
+    expect(failure).toBeNull();
+    expect(read).toMatchObject([{ data: { type: 'double-long-unsigned' } }]);
+    expect(new Set(handedOut.map(({ apdu }) => apdu))).toEqual(new Set(['data-notification']));
+    expect(handedOut.length).toBeGreaterThanOrEqual(3);
+    if (kind === 'notify-confirmed') expect(confirmed.length).toBeGreaterThanOrEqual(handedOut.length - 1);
+    else expect(confirmed).toEqual([]);
+  });
+});
