@@ -34,6 +34,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import('./verbs/run.ts')).registerRun,
   demo: async () => (await import('./verbs/demo.ts')).registerDemo,
   meter: async () => (await import('./verbs/meter.ts')).registerMeter,
+  line: async () => (await import('./verbs/line.ts')).registerLine,
   target: async () => (await import('./verbs/target.ts')).registerTarget,
   read: async () => (await import('./verbs/read.ts')).registerRead,
   scan: async () => (await import('./verbs/scan.ts')).registerScan,

@@ -8,6 +8,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { acquireMeterWork, daemonRuns } from '../store/daemon-lock.ts';
 import { openDatabase } from '../store/database.ts';
 import { loadFleet, loadLearned, loadLinks } from '../store/fleet/load.ts';
+import { DEFAULT_LINE_SETTINGS, type LineSettings } from '../transport/line-settings.ts';
 import { framingOf, type LinkAddress, parseLink, signsOn, transportOf } from '../transport/link-address.ts';
 import type { Context } from './context.ts';
 import { type MeterFlags, meterFromFlags } from './meter-flags.ts';
@@ -17,6 +18,7 @@ export interface NamedMeter {
   /** As the user named it. */
   readonly name: string;
   readonly address: LinkAddress;
+  readonly lineSettings: LineSettings;
   readonly settings: MeterSettings;
   readonly secrets: MeterSecrets;
   /** What is stored of it; empty for a link. */
@@ -27,7 +29,8 @@ export interface NamedMeter {
 export function namedMeter(context: Context, name: string, flags: MeterFlags): NamedMeter {
   if (name.includes('://')) {
     const address = parseLink(name);
-    const meter = { name, address, ...meterFromFlags(flags), knowledge: knowledgeOf(new Map()) };
+    const plain = { lineSettings: DEFAULT_LINE_SETTINGS, knowledge: knowledgeOf(new Map()) };
+    const meter = { name, address, ...plain, ...meterFromFlags(flags) };
     heedDaemon(context, address);
     return meter;
   }
@@ -35,12 +38,12 @@ export function namedMeter(context: Context, name: string, flags: MeterFlags): N
   try {
     const fleet = loadFleet(database);
     const meter = fleet.meters.find((one) => one.name === name) ?? fail('NOT_FOUND', `there is no meter "${name}"`);
-    const link =
-      fleet.lines.find(({ id }) => id === meter.lineId)?.link ?? fail('INTERNAL', `meter "${name}" has no line`);
+    const line = fleet.lines.find(({ id }) => id === meter.lineId) ?? fail('INTERNAL', `meter "${name}" has no line`);
     const { settings, secrets } = meter;
     return {
       name,
-      address: parseLink(link),
+      address: parseLink(line.link),
+      lineSettings: line.settings,
       settings,
       secrets,
       knowledge: knowledgeOf(loadLearned(database, meter.id)),
@@ -76,12 +79,12 @@ export async function withMeter<T>(
 /** The same for several jobs. Throws the signal's reason when that aborts. */
 export async function onLineOf<T>(
   context: Pick<Context, 'databasePath' | 'log' | 'signal'>,
-  { name, address, settings, secrets, knowledge }: NamedMeter,
+  { name, address, lineSettings, settings, secrets, knowledge }: NamedMeter,
   work: (submit: Submit) => Promise<T>,
 ): Promise<T> {
   const { signal } = context;
   const line = new LineWorker({
-    transport: transportOf(address, systemClock),
+    transport: transportOf(address, systemClock, lineSettings),
     framing: framingOf(address),
     signsOn: signsOn(address),
     clock: systemClock,

@@ -226,7 +226,7 @@ export class FleetRunner {
     const { clock, log, devices } = this.deps;
     const address = parseLink(link);
     const worker = new LineWorker({
-      transport: transportOf(address, clock),
+      transport: transportOf(address, clock, settings),
       framing: framingOf(address),
       signsOn: signsOn(address),
       network: isNetwork(address),
@@ -234,6 +234,7 @@ export class FleetRunner {
       name: link,
       devices,
       idleCloseMs: settings.idleCloseMs,
+      keepAliveMs: settings.keepAliveMs,
       clock,
       log: log.child({ line: link }),
     });

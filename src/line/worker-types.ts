@@ -29,6 +29,8 @@ export interface LineWorkerOptions {
   readonly admit?: () => Promise<() => void>;
   /** Closes the port when nothing was to do for so long, milliseconds; null keeps it open. */
   readonly idleCloseMs?: number | null;
+  /** An association that stands and was silent for so long is asked for a sign of life (HDLC); null never. */
+  readonly keepAliveMs?: number | null;
   readonly clock: Clock;
   readonly log: Logger;
 }

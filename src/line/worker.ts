@@ -10,8 +10,8 @@
  */
 import { asBridgeError, BridgeError } from '../core/errors.ts';
 import { MeterSession } from '../meter/session.ts';
-import type { Timer } from '../runtime/clock.ts';
 import { DeviceManager } from './device-manager.ts';
+import { IdleWatch } from './idle-watch.ts';
 import { JobQueue, type Queued } from './job-queue.ts';
 import { LineAccess } from './line-access.ts';
 import { type MeterOnLine, type MeterRest, MeterSlot } from './meter-slot.ts';
@@ -21,6 +21,8 @@ import type { LineSnapshot, LineWorkerOptions, MeterJob } from './worker-types.t
 interface QueuedJob extends Queued {
   readonly meterId: number;
   perform(slot: MeterSlot): Promise<unknown>;
+  /** Housekeeping of ours: no work that anybody asked for. */
+  readonly isOwn: boolean;
   resolve(value: unknown): void;
   reject(error: BridgeError): void;
 }
@@ -36,8 +38,8 @@ export class LineWorker {
   private readonly devices: DeviceManager;
   private readonly queue = new JobQueue<QueuedJob>();
   private readonly slots = new Map<number, MeterSlot>();
+  private readonly idle: IdleWatch;
   private running: Promise<void> | null = null;
-  private idleTimer: Timer | null = null;
   private stopped = false;
   private completed = 0;
   private failed = 0;
@@ -55,6 +57,15 @@ export class LineWorker {
       clock,
       ...(admit === undefined ? {} : { admit }),
       onLost: (reason) => this.onLost(reason),
+    });
+    const { idleCloseMs = null, keepAliveMs = null } = options;
+    this.idle = new IdleWatch({
+      clock,
+      idleCloseMs,
+      // Over a wrapper socket there is no link to keep alive.
+      keepAliveMs: options.framing === 'hdlc' ? keepAliveMs : null,
+      onSilent: () => this.keepAlive(),
+      onIdle: () => void this.closeIdle(),
     });
   }
 
@@ -115,13 +126,13 @@ export class LineWorker {
    * at once; METER_SUSPENDED refuses everything.
    */
   submit<T>(job: MeterJob<T>): Promise<T> {
-    return this.enqueue(job, (slot) => this.runJob(slot, job)) as Promise<T>;
+    return this.enqueue(job, false, (slot) => this.runJob(slot, job)) as Promise<T>;
   }
 
   /** Lets the running job end, refuses the queued ones, releases associations and closes the port; within `withinMs`. */
   async stop(withinMs = STOP_WITHIN_MS): Promise<void> {
     this.stopped = true;
-    this.idleTimer?.cancel();
+    this.idle.end();
     this.access.end();
     for (const job of this.queue.clear()) job.reject(new BridgeError('STOPPING', 'the line is stopping'));
     const ended = this.endAll();
@@ -145,14 +156,18 @@ export class LineWorker {
     };
   }
 
-  private enqueue(job: Queued & { readonly meterId: number }, perform: QueuedJob['perform']): Promise<unknown> {
+  private enqueue(
+    job: Queued & { readonly meterId: number },
+    isOwn: boolean,
+    perform: QueuedJob['perform'],
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.stopped) {
         reject(new BridgeError('STOPPING', 'the line is stopping'));
         return;
       }
       const { meterId, priority, due } = job;
-      this.queue.push({ meterId, priority, due, perform, resolve, reject });
+      this.queue.push({ meterId, priority, due, isOwn, perform, resolve, reject });
       this.running ??= this.work();
     });
   }
@@ -164,24 +179,26 @@ export class LineWorker {
 
   private async work(): Promise<void> {
     const { clock } = this.options;
-    this.idleTimer?.cancel();
+    this.idle.end();
     for (let job = this.queue.pop(); job !== undefined; job = this.queue.pop()) {
       const began = clock.monotonic();
       try {
         const slot = this.slots.get(job.meterId);
         if (slot === undefined) throw new BridgeError('NOT_FOUND', 'the meter is no longer on this line');
         const value = await job.perform(slot);
-        this.completed += 1;
+        if (!job.isOwn) this.completed += 1;
         job.resolve(value);
       } catch (error) {
-        this.failed += 1;
+        if (!job.isOwn) this.failed += 1;
         job.reject(asBridgeError(error));
       }
+      if (job.isOwn) continue;
       this.busyMs += clock.monotonic() - began;
+      this.idle.worked();
       await this.releaseIfUnwanted(job.meterId);
     }
     this.running = null;
-    this.waitIdle();
+    if (this.access.port.isOpen && !this.stopped) this.idle.begin();
   }
 
   private async runJob<T>(slot: MeterSlot, job: MeterJob<T>): Promise<T> {
@@ -258,7 +275,7 @@ export class LineWorker {
   private async releaseMeter(meterId: number): Promise<void> {
     if (this.slots.get(meterId)?.session.isAssociated !== true) return;
     const job = { meterId, priority: 'command', due: 0 } as const;
-    await this.enqueue(job, ({ session }) => session.release()).catch((error) =>
+    await this.enqueue(job, true, ({ session }) => session.release()).catch((error) =>
       this.options.log.debug({ code: asBridgeError(error).code }, 'meter not released'),
     );
   }
@@ -274,20 +291,31 @@ export class LineWorker {
       await this.closePort();
   }
 
-  private waitIdle(): void {
-    const { idleCloseMs = null, clock } = this.options;
-    if (idleCloseMs === null || this.stopped || !this.access.port.isOpen) return;
-    this.idleTimer = clock.setTimer(idleCloseMs, () => {
-      if (this.running !== null) return;
-      this.running = this.closeIdle();
-    });
+  /** What does not answer has died unnoticed: the next job makes it anew, and nobody is to blame. */
+  private keepAlive(): void {
+    for (const [meterId, { session, meter }] of this.slots) {
+      if (!session.isAssociated) continue;
+      const job = { meterId, priority: 'backfill', due: 0 } as const;
+      const alive = async (): Promise<void> => {
+        if (session.isAssociated) await session.keepAlive();
+      };
+      this.enqueue(job, true, alive).catch((error) => {
+        this.options.log.debug({ meter: meter.name, code: asBridgeError(error).code }, 'no sign of life');
+      });
+    }
   }
 
   private async closeIdle(): Promise<void> {
+    if (this.running !== null) return;
+    this.idle.end();
+    this.running = this.endAndClose();
+    await this.running;
+    this.running = this.queue.length > 0 ? this.work() : null;
+  }
+
+  private async endAndClose(): Promise<void> {
     for (const { session } of this.slots.values()) await session.release();
     await this.closePort();
-    this.running = null;
-    if (this.queue.length > 0) this.running = this.work();
   }
 
   /** On purpose: what stood over it is gone, and nothing is wrong. */

@@ -41,7 +41,8 @@ export const DEFAULT_LINE_SETTINGS: LineSettings = {
   signOnTimeoutMs: IDENTIFICATION_TIMEOUT_MS,
   idleCloseMs: null,
   session: 'auto',
-  keepAliveMs: null,
+  // Meters end an HDLC link after two minutes of silence, as a rule.
+  keepAliveMs: 75_000,
 };
 
 const MINUTE = 60_000;
@@ -60,6 +61,8 @@ const BOUNDS = {
   keepAliveMs: [1000, DAY],
 } as const satisfies Partial<Record<keyof LineSettings, readonly [least: number, most: number]>>;
 
+const MAY_BE_NULL: readonly string[] = ['signOnReactionMs', 'idleCloseMs', 'keepAliveMs'];
+
 export type NumericLineSetting = keyof typeof BOUNDS;
 export const NUMERIC_LINE_SETTINGS = Object.keys(BOUNDS) as readonly NumericLineSetting[];
 
@@ -68,7 +71,7 @@ export function validLineSettings(settings: LineSettings): LineSettings {
   for (const name of NUMERIC_LINE_SETTINGS) {
     const [least, most] = BOUNDS[name];
     const value = settings[name];
-    if (value === null && DEFAULT_LINE_SETTINGS[name] === null) continue;
+    if (value === null && MAY_BE_NULL.includes(name)) continue;
     if (value === null || !Number.isInteger(value) || value < least || value > most) {
       fail('INVALID_VALUE', `${name} takes ${least} to ${most} milliseconds, not ${value}`);
     }

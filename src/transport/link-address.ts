@@ -1,6 +1,8 @@
 /** Links as a person writes them (docs/cli.md, "Naming a meter") as data, with one canonical text for each. */
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { conditioned, conditionedSerial } from './conditioned.ts';
+import { DEFAULT_LINE_SETTINGS, type LineSettings } from './line-settings.ts';
 import { modeETransport } from './mode-e.ts';
 import { type SerialFormat, serialTransport } from './serial.ts';
 import { tcpTransport } from './tcp.ts';
@@ -83,16 +85,30 @@ export function framingOf(address: LinkAddress): Framing {
 const SOFTWARE_PARITY: SerialFormat = { dataBits: 8, parity: 'N', stopBits: 1 };
 
 /** The transport of a link, not opened yet. */
-export function transportOf(address: LinkAddress, clock: Clock): Transport {
+export function transportOf(
+  address: LinkAddress,
+  clock: Clock,
+  settings: LineSettings = DEFAULT_LINE_SETTINGS,
+): Transport {
   switch (address.kind) {
-    case 'tcp':
-      return tcpTransport({ host: address.host, port: address.port, clock });
+    case 'tcp': {
+      const { host, port } = address;
+      return conditioned(
+        tcpTransport({ host, port, clock, openTimeoutMs: settings.connectTimeoutMs }),
+        settings,
+        clock,
+      );
+    }
     case 'serial':
-      return serialTransport({ ...address, clock });
+      return conditionedSerial(serialTransport({ ...address, clock }), address.baudRate, settings, clock);
     case 'udp':
-      return udpTransport({ host: address.host, port: address.port });
-    case 'serial+e':
-      return modeETransport({ serial: serialTransport({ ...address, format: SOFTWARE_PARITY, clock }), clock });
+      return conditioned(udpTransport({ host: address.host, port: address.port }), settings, clock);
+    case 'serial+e': {
+      const plain = serialTransport({ ...address, format: SOFTWARE_PARITY, clock });
+      const { signOnReactionMs: reactionMs, signOnTimeoutMs: timeoutMs } = settings;
+      const serial = conditionedSerial(plain, address.baudRate, settings, clock);
+      return modeETransport({ serial, clock, reactionMs, timeoutMs });
+    }
   }
 }
 

@@ -21,14 +21,19 @@ export interface ModeEOptions {
   /** Set to the rate of the sign-on, 8N1. */
   readonly serial: SerialTransport;
   readonly clock: Clock;
+  /** Before the acknowledgement, milliseconds; null as the meter asks. */
+  readonly reactionMs?: number | null;
+  /** How long to wait for each of the meter's answers. */
+  readonly timeoutMs?: number;
 }
 
 /** Throws, when opening, what the serial port does, and METER_TIMEOUT, METER_GARBAGE or MODE_E_NOT_OFFERED. */
-export function modeETransport({ serial, clock }: ModeEOptions): Transport {
+export function modeETransport(options: ModeEOptions): Transport {
+  const { serial } = options;
   return {
     description: `${serial.description}, mode E`,
     async open(events, style = DEFAULT_SIGN_ON_STYLE) {
-      const signOn = new SignOnRun(serial, clock, events, style);
+      const signOn = new SignOnRun(options, events, style);
       await serial.open(signOn);
       try {
         await signOn.run();
@@ -48,14 +53,22 @@ class SignOnRun implements TransportEvents {
   private readonly clock: Clock;
   private readonly above: TransportEvents;
   private readonly switchWaitMs: number;
+  private readonly reactionMs: number | null;
+  private readonly timeoutMs: number;
   private readonly machine: ModeESignOn;
   private done = false;
   private timer: Timer | null = null;
   private settle: { resolve(baudRate: number): void; reject(error: BridgeError): void } | null = null;
 
-  constructor(serial: SerialTransport, clock: Clock, above: TransportEvents, style: SignOnStyle) {
+  constructor(
+    { serial, clock, reactionMs = null, timeoutMs = IDENTIFICATION_TIMEOUT_MS }: ModeEOptions,
+    above: TransportEvents,
+    style: SignOnStyle,
+  ) {
     this.serial = serial;
     this.clock = clock;
+    this.reactionMs = reactionMs;
+    this.timeoutMs = timeoutMs;
     this.above = above;
     this.switchWaitMs = style.switchWaitMs;
     this.machine = new ModeESignOn({ ...DEFAULT_SIGN_ON, switchBaud: style.switchBaud });
@@ -91,7 +104,7 @@ class SignOnRun implements TransportEvents {
 
   private async perform({ send, delayMs, events }: SignOnOutput): Promise<void> {
     if (send.length > 0) {
-      if (delayMs > 0) await sleep(this.clock, delayMs);
+      if (delayMs > 0) await sleep(this.clock, this.reactionMs ?? delayMs);
       for (const octets of send) await this.serial.write(octets);
       await sleep(this.clock, this.transmissionMs(send));
       this.arm();
@@ -110,6 +123,6 @@ class SignOnRun implements TransportEvents {
 
   private arm(): void {
     this.timer?.cancel();
-    this.timer = this.clock.setTimer(IDENTIFICATION_TIMEOUT_MS, () => this.carryOut(this.machine.timeout()));
+    this.timer = this.clock.setTimer(this.timeoutMs, () => this.carryOut(this.machine.timeout()));
   }
 }

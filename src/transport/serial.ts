@@ -14,6 +14,8 @@ import { ByteLengthParser } from '@serialport/parser-byte-length';
 import { SerialPort } from 'serialport';
 import { BridgeError, type ErrorCode, fail } from '../core/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
+import { holderOf } from './serial-holder.ts';
+import { BY_ID, byIdOf, currentPath } from './serial-path.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
 export interface SerialFormat {
@@ -27,6 +29,8 @@ export interface SerialOptions {
   readonly baudRate: number;
   readonly format: SerialFormat;
   readonly clock: Clock;
+  /** Where adapters have names of their own. */
+  readonly byIdDirectory?: string;
 }
 
 const LOOK_EVERY_MS = 1000;
@@ -46,10 +50,20 @@ export interface SerialTransport extends Transport {
 }
 
 /** Throws SERIAL_PORT_MISSING, SERIAL_PORT_DENIED, SERIAL_PORT_BUSY or LINE_IO when opening. */
-export function serialTransport({ path, baudRate, format, clock }: SerialOptions): SerialTransport {
-  const description = `serial ${path} ${baudRate} ${format.dataBits}${format.parity}${format.stopBits}`;
+export function serialTransport({
+  path: configured,
+  baudRate,
+  format,
+  clock,
+  byIdDirectory = BY_ID,
+}: SerialOptions): SerialTransport {
+  const description = `serial ${configured} ${baudRate} ${format.dataBits}${format.parity}${format.stopBits}`;
   let current: SerialPort | null = null;
   let look: Timer | null = null;
+  /** By-id name of the adapter that was opened last. */
+  let remembered: string | null = null;
+  /** The opening under way; another one, or none, when it was given up. */
+  let opening: object | null = null;
 
   /** The port is gone without having been closed by us; the library may say so twice. */
   const lost = (port: SerialPort, events: TransportEvents, error: Error | null): void => {
@@ -67,11 +81,11 @@ export function serialTransport({ path, baudRate, format, clock }: SerialOptions
     );
   };
 
-  const keepLooking = (port: SerialPort, events: TransportEvents): void => {
+  const keepLooking = (port: SerialPort, path: string, events: TransportEvents): void => {
     look = clock.setTimer(LOOK_EVERY_MS, () => {
       access(path).then(
         () => {
-          if (current === port) keepLooking(port, events);
+          if (current === port) keepLooking(port, path, events);
         },
         (error: Error) => lost(port, events, error),
       );
@@ -81,7 +95,13 @@ export function serialTransport({ path, baudRate, format, clock }: SerialOptions
   return {
     description,
     async open(events) {
-      if (current !== null) fail('INTERNAL', `${description} is open already`, { layer: 'transport' });
+      if (current !== null || opening !== null)
+        fail('INTERNAL', `${description} is open already`, { layer: 'transport' });
+      const attempt = {};
+      opening = attempt;
+      const path = await currentPath(configured, remembered);
+      if (opening !== attempt) fail('LINE_CLOSED', `${description} was closed while opening`);
+      opening = null;
       const port = new SerialPort({
         path,
         baudRate,
@@ -93,7 +113,7 @@ export function serialTransport({ path, baudRate, format, clock }: SerialOptions
       });
       current = port;
       try {
-        await opened(port, description);
+        await opened(port, path, description);
       } catch (error) {
         if (current === port) current = null;
         throw error;
@@ -107,7 +127,8 @@ export function serialTransport({ path, baudRate, format, clock }: SerialOptions
       port.pipe(new ByteLengthParser({ length: 1 })).on('data', (octet: Buffer) => {
         if (current === port) events.data(Uint8Array.from(octet));
       });
-      keepLooking(port, events);
+      keepLooking(port, path, events);
+      remembered = (await byIdOf(path, byIdDirectory)) ?? (path === remembered ? remembered : null);
     },
     async write(bytes) {
       const port = current;
@@ -132,19 +153,25 @@ export function serialTransport({ path, baudRate, format, clock }: SerialOptions
     async close() {
       const port = current;
       current = null;
+      opening = null;
       look?.cancel();
       if (port?.isOpen) await closed(port);
     },
   };
 }
 
-function opened(port: SerialPort, description: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    port.open((error) => {
-      if (!error) return resolve();
-      const code = OPEN_ERRORS.find(([words]) => words.test(error.message))?.[1] ?? 'LINE_IO';
-      reject(new BridgeError(code, `${description}: ${error.message.replace(/^Error:? /, '')}`, { cause: error }));
-    });
+async function opened(port: SerialPort, path: string, description: string): Promise<void> {
+  const error = await new Promise<Error | null>((resolve) => port.open(resolve));
+  if (error === null) return;
+  const code = OPEN_ERRORS.find(([words]) => words.test(error.message))?.[1] ?? 'LINE_IO';
+  const message = `${description}: ${error.message.replace(/^Error:? /, '')}`;
+  const holder = code === 'SERIAL_PORT_BUSY' ? await holderOf(path) : null;
+  if (holder === null) throw new BridgeError(code, message, { cause: error });
+  const { pid, name } = holder;
+  throw new BridgeError(code, `${message}; held by process ${pid}${name === null ? '' : ` (${name})`}`, {
+    cause: error,
+    facts: { holderPid: pid, holderName: name },
+    ...(pid === process.pid ? { hint: 'another line of ours has this port under another name' } : {}),
   });
 }
 

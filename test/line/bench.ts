@@ -27,6 +27,8 @@ export class FlakyLine implements Transport {
   dead = false;
   /** Attempts to open it. */
   opens = 0;
+  /** Frames written. */
+  written = 0;
   private readonly inner: Transport;
   private events: TransportEvents | null = null;
   private begun = false;
@@ -54,6 +56,7 @@ export class FlakyLine implements Transport {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.events === null) fail('LINE_CLOSED', 'not open');
+    this.written += 1;
     if (!this.dead) await this.inner.write(bytes);
   }
 

@@ -174,6 +174,34 @@ describe('sessions and ports that are not kept', () => {
   });
 });
 
+describe('signs of life', () => {
+  test('an association that is kept is asked while nothing is to do, which is no work', async () => {
+    const { worker, clock, transport, settled } = await line({ count: 1 }, [], {
+      keepAliveMs: 10_000,
+      idleCloseMs: 65_000,
+    });
+    await settled(worker.submit(energyJob(1)));
+    const before = transport.written;
+    await clock.advance(60_000);
+    expect(transport.written - before).toBe(6);
+    expect(await settled(worker.submit(energyJob(1)))).toBe(1);
+    expect(worker.snapshot()).toMatchObject({ completed: 2, failed: 0, errors: 0, connections: 1 });
+    await clock.advance(66_000);
+    expect(transport.isOpen).toBe(false);
+  });
+
+  test('one that does not answer is made anew by the next job, and no failure', async () => {
+    const { worker, clock, transport, settled, devices } = await line({ count: 1 }, [], { keepAliveMs: 10_000 });
+    await settled(worker.submit(energyJob(1)));
+    transport.dead = true;
+    await clock.advance(20_000);
+    transport.dead = false;
+    expect(await settled(worker.submit(energyJob(1)))).toBe(1);
+    expect(devices.get('meter', 1)?.statistics()).toMatchObject({ errors: 0, state: 'connected' });
+    expect(worker.snapshot()).toMatchObject({ completed: 2, failed: 0 });
+  });
+});
+
 test('an association that died unnoticed counts as no error', async () => {
   const { worker, transport, settled, devices } = await line({ count: 1 });
   await settled(worker.submit(energyJob(1)));

@@ -176,7 +176,12 @@ export interface StatusReport {
     readonly publishRate: number | null;
   };
   readonly meters: readonly MeterReport[];
-  readonly lines: readonly { readonly line: string; readonly status: string; readonly state: string }[];
+  readonly lines: readonly {
+    readonly line: string;
+    readonly status: string;
+    readonly state: string;
+    readonly connections: number;
+  }[];
   readonly devices: { readonly meters: DeviceTotalsReport; readonly lines: DeviceTotalsReport };
   readonly targets: readonly { readonly name: string; readonly connections: readonly ConnectionReport[] }[];
   readonly outbox: OutboxReport;

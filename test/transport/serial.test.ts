@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
+import type { BridgeError } from '../../src/core/errors.ts';
 import { HdlcClientLink } from '../../src/dlms/hdlc/client-link.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { serialTransport } from '../../src/transport/serial.ts';
@@ -66,7 +67,14 @@ describe.skipIf(!hasSocat)('over a pair of pseudo-terminals (needs socat)', () =
   });
   test('a port in use is locked', async () => {
     await opened(ports.a);
-    expect(await rejection(serial(ports.a).open(new Recorder()))).toBe('SERIAL_PORT_BUSY');
+    const refused = await serial(ports.a)
+      .open(new Recorder())
+      .catch((error: BridgeError) => error);
+    expect(refused).toMatchObject({
+      code: 'SERIAL_PORT_BUSY',
+      message: expect.stringContaining(`held by process ${process.pid} (`),
+      hint: expect.stringContaining('another line of ours'),
+    });
   });
   test('is free again after close, and may be opened again', async () => {
     const { transport } = await opened(ports.a);

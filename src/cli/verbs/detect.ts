@@ -14,6 +14,7 @@ import {
   wantedAuthentication,
 } from '../../meter/detect.ts';
 import { knowledgeOf } from '../../meter/knowledge.ts';
+import { DEFAULT_LINE_SETTINGS } from '../../transport/line-settings.ts';
 import { parseLink } from '../../transport/link-address.ts';
 import { type Context, EXIT, verb } from '../context.ts';
 import { withMeter } from '../one-meter.ts';
@@ -80,6 +81,7 @@ async function tryOne(context: Context, { address, settings }: Candidate, timeou
   const meter = {
     name: address.text,
     address,
+    lineSettings: DEFAULT_LINE_SETTINGS,
     settings: { ...DEFAULT_METER_SETTINGS, ...settings, timeoutMs },
     secrets: NO_SECRETS,
     knowledge: knowledgeOf(new Map()),
