@@ -34,6 +34,7 @@ export interface SerialOptions {
 }
 
 const LOOK_EVERY_MS = 1000;
+const CLOSE_WITHIN_MS = 2000;
 
 const PARITIES = { N: 'none', E: 'even', O: 'odd' } as const;
 
@@ -71,7 +72,7 @@ export function serialTransport({
     current = null;
     look?.cancel();
     // Ends the library's own reading, if it has not noticed.
-    if (port.isOpen) void closed(port);
+    if (port.isOpen) void closed(port, clock);
     const why = error === null ? 'the port was closed' : error.message;
     events.closed(
       new BridgeError('LINE_CLOSED', `${description}: ${why}`, {
@@ -119,7 +120,7 @@ export function serialTransport({
         throw error;
       }
       if (current !== port) {
-        await closed(port);
+        await closed(port, clock);
         fail('LINE_CLOSED', `${description} was closed while opening`);
       }
       port.on('error', (error) => lost(port, events, error));
@@ -155,7 +156,7 @@ export function serialTransport({
       current = null;
       opening = null;
       look?.cancel();
-      if (port?.isOpen) await closed(port);
+      if (port?.isOpen) await closed(port, clock);
     },
   };
 }
@@ -175,9 +176,13 @@ async function opened(port: SerialPort, path: string, description: string): Prom
   });
 }
 
-function closed(port: SerialPort): Promise<void> {
+/** An adapter that was pulled out cannot be closed properly, and may never say so: it is gone all the same. */
+function closed(port: SerialPort, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
-    // An adapter that was pulled out cannot be closed properly: it is gone all the same.
-    port.close(() => resolve());
+    const enough = clock.setTimer(CLOSE_WITHIN_MS, resolve);
+    port.close(() => {
+      enough.cancel();
+      resolve();
+    });
   });
 }
