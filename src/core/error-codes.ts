@@ -412,6 +412,20 @@ export const ERROR_CODES = {
   ),
   SEALING_KEY_UNSAFE: row('store', 'config', false, 'the key file can be read by others: chmod 600 it'),
 
+  // Image transfer.
+  IMAGE_TRANSFER_FAILED: row(
+    'meter',
+    'meter',
+    true,
+    'the meter does not take the image: look at the line, and try again with --resume',
+  ),
+  IMAGE_REJECTED: row(
+    'meter',
+    'config',
+    false,
+    'the meter finds the image wrong: check that the file and its identifier are for this meter',
+  ),
+
   // ThingsBoard.
   MQTT_UNREACHABLE: row(
     'mqtt',

@@ -1,4 +1,5 @@
 /** What a virtual meter keeps and clients can change. Everything else about it follows from seed and time. */
+import { ImageState } from './image-object.ts';
 
 /** control_state of a disconnect control, Blue Book 4.5.8. */
 export const CONTROL_STATE = { disconnected: 0, connected: 1, readyForReconnection: 2 } as const;
@@ -33,6 +34,9 @@ export class MeterState {
   controlState: ControlState = CONTROL_STATE.connected;
   /** The octets of the object that is there to be written. */
   notes: Uint8Array = new Uint8Array(0);
+  readonly image = new ImageState();
+  /** Version that runs; null for the one that the meter came with. */
+  firmware: string | null = null;
   /** Invoke ids of notifications that clients have confirmed, in order. */
   readonly confirmed: number[] = [];
   private readonly resets = new Map<string, Reset[]>();

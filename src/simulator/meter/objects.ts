@@ -5,6 +5,7 @@ import { associationSnObject } from './association-sn-object.ts';
 import { CLOCK } from './clock-object.ts';
 import { compactDataObject } from './compact-data-object.ts';
 import { DISCONNECT_CONTROL, NOTES } from './control-objects.ts';
+import { IMAGE_OBJECT } from './image-object.ts';
 import { dataObject, logicalName, type ObjectDefinition, textData } from './object-model.ts';
 import { PROFILE_OBJECTS } from './profiles.ts';
 import { phaseRegisters, TOTALS } from './registers.ts';
@@ -35,7 +36,7 @@ const IDENTIFICATION: readonly ObjectDefinition[] = [
   dataObject('0.0.42.0.0.255', ({ identity }) => textData(identity.logicalDeviceName), { isPublic: true }),
   dataObject('0.0.96.1.0.255', ({ identity }) => textData(identity.serialNumber)),
   dataObject('1.0.0.0.0.255', ({ identity }) => textData(`1SIM${identity.serialNumber}`)),
-  dataObject('1.0.0.2.0.255', () => ({ type: 'visible-string', value: FIRMWARE })),
+  dataObject('1.0.0.2.0.255', ({ state }) => ({ type: 'visible-string', value: state.firmware ?? FIRMWARE })),
 ];
 
 const TREES: Readonly<Record<MeterSettings['referencing'], Readonly<Record<1 | 3, readonly ObjectDefinition[]>>>> = {
@@ -56,6 +57,7 @@ function tree(phases: 1 | 3, association: ObjectDefinition): readonly ObjectDefi
     SAP_ASSIGNMENT,
     DISCONNECT_CONTROL,
     NOTES,
+    IMAGE_OBJECT,
     ...TOTALS,
     ...phaseRegisters(phases),
     ...PROFILE_OBJECTS,
