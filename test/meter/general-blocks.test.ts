@@ -1,5 +1,6 @@
 /** Sessions with virtual meters that grant ACCESS or general block transfer, over both framings, with every fault of blocks. */
 import { describe, expect, test } from 'vitest';
+import { fromHex } from '../../src/core/bytes.ts';
 import { AccessExchange } from '../../src/dlms/exchange/access-exchange.ts';
 import { SetExchange } from '../../src/dlms/exchange/set-exchange.ts';
 import type { ConformanceBit } from '../../src/dlms/xdlms/conformance.ts';
@@ -106,6 +107,26 @@ describe('a meter that grants ACCESS', () => {
       ]);
     });
   });
+});
+
+test.each(framings)('blocks carry what is protected already: %s', async (framing) => {
+  const keys = {
+    blockCipherKey: fromHex('000102030405060708090a0b0c0d0e0f'),
+    authenticationKey: fromHex('d0d1d2d3d4d5d6d7d8d9dadbdcdddedf'),
+  };
+  const grant: readonly ConformanceBit[] = ['access', 'get', 'set', 'general-block-transfer'];
+  const options = { framing, grant, maxPdu: 200, faults: ['lose-block:5'], security: 'both' as const, ...keys };
+  const value = { type: 'octet-string' as const, value: new Uint8Array(600).fill(7) };
+  const bench = await conversation(options, { security: 'both', maxPdu: 200 }, keys);
+  try {
+    const read = await bench.run(async (session) => {
+      expect(await session.run(new SetExchange([{ ...NOTES, value }]))).toMatchObject([{ code: 0 }]);
+      return readAttributes(session, [NOTES, ENERGY]);
+    });
+    expect(read).toMatchObject([{ data: value }, { data: { type: 'double-long-unsigned' } }]);
+  } finally {
+    await bench.end();
+  }
 });
 
 test.each(framings)('a meter that falls silent within a transfer: METER_TIMEOUT, %s', async (framing) => {

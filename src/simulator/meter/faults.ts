@@ -9,6 +9,7 @@ import { decodeFrame, encodeFrame } from '../../dlms/hdlc/frame.ts';
 import { decodeApdu, encodeApdu } from '../../dlms/xdlms/apdu.ts';
 import { invokeIdAndPriorityOf } from '../../dlms/xdlms/invoke-id.ts';
 import type { Framing } from '../../transport/link-address.ts';
+import { BLOCK_FAULTS } from './block-faults.ts';
 import { integerBetween, type Random, randomBytes, seededRandom, seedOf } from './random.ts';
 import { REFUSALS, refusal } from './refusals.ts';
 
@@ -26,7 +27,7 @@ export interface Piece {
 export type Notifying = 'confirmed' | 'unconfirmed' | null;
 
 /** Where a fault takes hold; what it leaves out is untouched. */
-interface Fault {
+export interface Fault {
   /** Before this request the meter loses its association. */
   readonly forgets?: (request: Uint8Array) => boolean;
   /** The request as the meter hears it. */
@@ -43,7 +44,7 @@ interface Fault {
   readonly sends?: (piece: Piece) => readonly Piece[];
 }
 
-interface FaultKind {
+export interface FaultKind {
   readonly description: string;
   /** What the number behind the name means, and its default; null takes none. */
   readonly parameter: { readonly meaning: string; readonly default: number } | null;
@@ -54,7 +55,6 @@ const CHANCE = { meaning: 'share of frames, 0 to 1', default: 0.25 };
 /** Far enough apart that a network does not put them together again. */
 const ONE_BYTE_GAP_MS = 1;
 
-const GENERAL_BLOCK_TRANSFER = 0xe0;
 const GET_REQUEST = 0xc0;
 const GET_RESPONSE = 0xc4;
 const READ_REQUEST = 0x05;
@@ -135,41 +135,7 @@ export const FAULTS = {
       };
     },
   },
-  'lose-block': {
-    description: 'loses every n-th block of general block transfer',
-    parameter: { meaning: 'blocks', default: 3 },
-    make: ({ parameter }) => {
-      let sent = 0;
-      const isLost = (apdu: Uint8Array): boolean => {
-        if (apdu[0] !== GENERAL_BLOCK_TRANSFER) return false;
-        sent += 1;
-        return sent % parameter === 0;
-      };
-      return { leaves: (apdus) => apdus.filter((apdu) => !isLost(apdu)) };
-    },
-  },
-  'repeat-block': {
-    description: 'sends every block of general block transfer twice',
-    parameter: null,
-    make: () => ({
-      leaves: (apdus) => apdus.flatMap((apdu) => (apdu[0] === GENERAL_BLOCK_TRANSFER ? [apdu, apdu] : [apdu])),
-    }),
-  },
-  'disorder-blocks': {
-    description: 'sends the blocks of each window the other way round',
-    parameter: null,
-    make: () => ({ leaves: (apdus) => [...apdus].reverse() }),
-  },
-  'notify-before-answer': {
-    description: 'sends a notification before each n-th answer',
-    parameter: { meaning: 'requests', default: 1 },
-    make: ({ parameter }) => notifying(parameter, 'unconfirmed'),
-  },
-  'notify-confirmed': {
-    description: 'sends a notification that wants to be confirmed before each n-th answer',
-    parameter: { meaning: 'requests', default: 1 },
-    make: ({ parameter }) => notifying(parameter, 'confirmed'),
-  },
+  ...BLOCK_FAULTS,
   'one-byte': {
     description: 'sends every octet by itself',
     parameter: null,
@@ -298,16 +264,6 @@ export function composeFaults(choices: readonly FaultChoice[], seed: number, fra
         (pieces, { sends }) => (sends === undefined ? pieces : pieces.flatMap((piece) => sends(piece))),
         [{ bytes: frame, delayMs: 0, intact: true, thenClose: false }],
       ),
-  };
-}
-
-function notifying(every: number, kind: Exclude<Notifying, null>): Fault {
-  let heard = 0;
-  return {
-    notifies: () => {
-      heard += 1;
-      return heard % every === 0 ? kind : null;
-    },
   };
 }
 
