@@ -1,5 +1,4 @@
 /** One publisher for each connection of the fleet, following the configuration. */
-import type { BridgeError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -17,10 +16,7 @@ export interface PublisherSetDependencies {
 }
 
 /** JSON of subject `connection:ID`. */
-export type ConnectionStatus = PublisherStatistics & { readonly conflict: boolean };
-
-/** A session that stood this long after a takeover shows that the rival is gone. */
-const CONFLICT_OVER_MS = 60_000;
+export type ConnectionStatus = PublisherStatistics;
 
 export class PublisherSet {
   private readonly deps: PublisherSetDependencies;
@@ -77,19 +73,6 @@ export class PublisherSet {
   }
 
   statuses(): Map<number, ConnectionStatus> {
-    const now = this.deps.clock.now();
-    return new Map(
-      [...this.publishers].map(([id, { publisher }]) => {
-        const statistics = publisher.statistics();
-        return [id, { ...statistics, conflict: isConflict(statistics, now) }];
-      }),
-    );
+    return new Map([...this.publishers].map(([id, { publisher }]) => [id, publisher.statistics()]));
   }
-}
-
-const CONFLICT: BridgeError['code'] = 'MQTT_CONFLICT';
-
-function isConflict({ lastError, state, connectedSince }: PublisherStatistics, now: number): boolean {
-  if (lastError?.code !== CONFLICT) return false;
-  return state !== 'connected' || connectedSince === null || now - connectedSince < CONFLICT_OVER_MS;
 }

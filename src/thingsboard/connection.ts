@@ -32,6 +32,10 @@ export interface MqttSession {
   readonly limits: ServerLimits;
   /** Resolves with why the session ended; never rejects. */
   readonly closed: Promise<BridgeError>;
+  /** Publishes without an answer: those of now, or those of the moment when it ended. */
+  readonly inFlight: number;
+  /** Reason code of the last PUBACK that was an error, null without one. */
+  readonly refusedWith: number | null;
   /**
    * Publishes at QoS 1; resolves on the PUBACK. Rejects with MQTT_REFUSED (an error PUBACK: the session goes on),
    * MQTT_ACK_TIMEOUT (the session ends; `facts.alive` tells whether other messages were acknowledged meanwhile), or
@@ -40,6 +44,8 @@ export interface MqttSession {
   publish(message: Message): Promise<void>;
   /** Ends the session; pending publishes reject with the reason (default STOPPING). Idempotent. */
   close(reason?: BridgeError): void;
+  /** Ends it with a DISCONNECT, if nothing is in flight; `close` otherwise. */
+  leave(): void;
 }
 
 export interface SessionOptions {
@@ -63,6 +69,7 @@ export function newClientId(): string {
 
 /** Longest setTimeout: mqtt.js must not time anything out by itself. */
 const NEVER_MS = 0x7fff_ffff;
+const LEAVE_WITHIN_MS = 1000;
 const NO_LIMITS: ServerLimits = { receiveMaximum: 65_535, maximumPacketSize: 268_435_460 };
 
 /**
@@ -153,6 +160,7 @@ class Session implements MqttSession {
   /** This session once it stands. */
   readonly standing: Promise<MqttSession>;
   limits = NO_LIMITS;
+  refusedWith: number | null = null;
   private readonly client: MqttClient;
   private readonly options: SessionOptions;
   private readonly pending = new Set<PendingPublish>();
@@ -165,6 +173,7 @@ class Session implements MqttSession {
   private cause: BridgeError | null = null;
   /** PUBACKs so far, to tell a message that is ignored from a link that is dead. */
   private acknowledged = 0;
+  private inFlightAtEnd = 0;
 
   constructor(client: MqttClient, options: SessionOptions) {
     this.client = client;
@@ -187,6 +196,10 @@ class Session implements MqttSession {
       this.finish(new BridgeError('MQTT_UNREACHABLE', `no CONNACK within ${options.connackTimeoutMs} ms`)),
     );
     options.signal.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  get inFlight(): number {
+    return this.ended ? this.inFlightAtEnd : this.pending.size;
   }
 
   private stand({ properties }: IConnackPacket): void {
@@ -228,7 +241,9 @@ class Session implements MqttSession {
         if (!this.pending.delete(pending)) return;
         pending.timer.cancel();
         if (error) {
-          reject(publishError(error));
+          const refusal = publishError(error);
+          if (typeof refusal.facts.pubackCode === 'number') this.refusedWith = refusal.facts.pubackCode;
+          reject(refusal);
           return;
         }
         this.acknowledged += 1;
@@ -255,9 +270,15 @@ class Session implements MqttSession {
     this.finish(reason);
   }
 
-  private finish(reason: BridgeError): void {
+  leave(): void {
+    if (this.pending.size > 0) this.close();
+    else this.finish(new BridgeError('STOPPING', 'the connection is closed by this program'), true);
+  }
+
+  private finish(reason: BridgeError, inOrder = false): void {
     if (this.ended) return;
     this.ended = true;
+    this.inFlightAtEnd = this.pending.size;
     this.connackTimer.cancel();
     this.options.signal.removeEventListener('abort', this.onAbort);
     for (const { timer, reject } of this.pending) {
@@ -265,8 +286,17 @@ class Session implements MqttSession {
       reject(reason);
     }
     this.pending.clear();
-    this.client.end(true);
+    if (inOrder) this.endInOrder();
+    else this.client.end(true);
     this.resolveClosed(reason);
+  }
+
+  /** DISCONNECT and the end of the stream; a server that does not end its side is left after a while. */
+  private endInOrder(): void {
+    const { stream } = this.client;
+    const hurry = this.options.clock.setTimer(LEAVE_WITHIN_MS, () => stream.destroy());
+    stream.once('close', () => hurry.cancel());
+    this.client.end(false);
   }
 }
 

@@ -29,6 +29,8 @@ export interface DeliveryOptions {
   readonly deviceType: string;
   /** Publishes in flight at most; the server may want fewer. */
   readonly window: number;
+  /** Whether to begin with one message at a time. */
+  readonly oneByOne: boolean;
   readonly settlement: Settlement;
   readonly holds: Holds;
   /** Kept from session to session. */
@@ -58,24 +60,55 @@ interface Outgoing {
 export class Delivery {
   private readonly options: DeliveryOptions;
   private readonly lanes: Lanes;
-  private readonly window: number;
+  private window: number;
   private readonly maxRemainingLength: number;
   private readonly underway = new Map<number, Underway>();
   /** Messages of rows taken that wait for a place in the window. */
   private readonly queue: Outgoing[] = [];
   private readonly announced = new Set<string>();
   private inFlight = 0;
-  private ended = false;
+  private state: 'silent' | 'open' | 'winding-down' | 'ended' = 'silent';
+  private lastAlone: OutboxRow | null = null;
+  private readonly onIdle = new Set<() => void>();
 
   constructor(options: DeliveryOptions) {
     const { session, outbox, connectionId, settlement, holds } = options;
     this.options = options;
-    this.window = Math.min(options.window, session.limits.receiveMaximum);
+    this.window = options.oneByOne ? 1 : this.widest();
     this.maxRemainingLength = Math.min(MAX_REMAINING_LENGTH, session.limits.maximumPacketSize - FIXED_HEADER);
     this.lanes = new Lanes(outbox, connectionId, {
       isTaken: (rowId) => this.underway.has(rowId) || settlement.has(rowId),
       isHeld: (device) => holds.isHeld(device),
     });
+  }
+
+  private widest(): number {
+    return Math.min(this.options.window, this.options.session.limits.receiveMaximum);
+  }
+
+  /** The row that was alone on its way when the session ended, where messages go one by one. */
+  get endedAlone(): OutboxRow | null {
+    return this.lastAlone;
+  }
+
+  /** Sends from now on; before it nothing is sent. */
+  begin(): void {
+    if (this.state === 'silent') this.state = 'open';
+    this.pump();
+  }
+
+  /** One by one no more. */
+  widen(): void {
+    this.window = this.widest();
+    this.pump();
+  }
+
+  /** Takes no further row; resolves when nothing is in flight any more, or the session has ended. */
+  async windDown(): Promise<void> {
+    if (this.state === 'ended') return;
+    this.state = 'winding-down';
+    if (this.inFlight === 0) return;
+    await new Promise<void>((resolve) => this.onIdle.add(resolve));
   }
 
   /** Nothing is on its way. */
@@ -97,15 +130,24 @@ export class Delivery {
 
   /** The session ended: what was on its way stays in the outbox. */
   end(): void {
-    this.ended = true;
+    if (this.state === 'ended') return;
+    this.state = 'ended';
+    const [only] = this.underway.values();
+    if (this.window === 1 && this.inFlight === 1) this.lastAlone = only?.row ?? null;
     this.queue.length = 0;
     this.underway.clear();
+    this.tellIdle();
+  }
+
+  private tellIdle(): void {
+    for (const tell of this.onIdle) tell();
+    this.onIdle.clear();
   }
 
   /** Fills the window. An outbox that cannot be read ends the session, which is tried again later. */
   pump(): void {
     try {
-      while (!this.ended && this.inFlight < this.window) {
+      while (this.state === 'open' && this.inFlight < this.window) {
         const outgoing = this.queue.shift() ?? this.nextRow();
         if (outgoing === null) return;
         if (outgoing !== 'settled') void this.send(outgoing);
@@ -158,12 +200,13 @@ export class Delivery {
       this.answered(outgoing, asBridgeError(error));
     } finally {
       this.inFlight -= 1;
+      if (this.inFlight === 0) this.tellIdle();
       this.pump();
     }
   }
 
   private answered({ device, underway }: Outgoing, error: BridgeError | null): void {
-    if (this.ended) return;
+    if (this.state === 'ended') return;
     const { holds } = this.options;
     if (error !== null && error.code !== 'MQTT_REFUSED') {
       // The first failure of a session tells of its end. A message that alone was ignored makes its device wait, so

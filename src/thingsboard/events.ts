@@ -1,10 +1,16 @@
 /** What a publisher tells the rest of the daemon. `connectionId` is that of the store. Never a token. */
 import type { BridgeError } from '../core/errors.ts';
+import type { EndCause } from './classifier.ts';
 
 export interface ThingsBoardEvents {
   connected: { readonly connectionId: number; readonly clientId: string };
   /** A session ended (`stood`), or an attempt to open one failed. */
-  disconnected: { readonly connectionId: number; readonly error: BridgeError; readonly stood: boolean };
+  disconnected: {
+    readonly connectionId: number;
+    readonly error: BridgeError;
+    readonly stood: boolean;
+    readonly cause: EndCause;
+  };
   /** Every message of the row has its PUBACK and the row is gone from the outbox. */
   published: {
     readonly connectionId: number;
@@ -21,6 +27,7 @@ export interface ThingsBoardEvents {
     readonly device: string;
     readonly reason: string;
   };
-  /** Another client took the session over: the same access token is in use elsewhere. */
+  /** The same access token turned out to be in use elsewhere. Told once, until it is over. */
   conflict: { readonly connectionId: number; readonly clientId: string; readonly error: BridgeError };
+  'conflict-over': { readonly connectionId: number; readonly clientId: string };
 }

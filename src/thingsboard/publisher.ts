@@ -7,17 +7,21 @@
  * With the server away rows simply stay in the outbox. What happens within a session is in delivery.ts.
  */
 import { asBridgeError, type BridgeError, type ErrorReport } from '../core/errors.ts';
-import { type Clock, sleep, type Timer } from '../runtime/clock.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Connection, Target } from '../store/fleet/types.ts';
 import type { OutboxReader, Writer } from '../store/local/types.ts';
 import { AttributeTimes } from './attribute-times.ts';
 import { Backoff, type BackoffPolicies, DEFAULT_BACKOFF } from './backoff.ts';
-import { type MqttSession, newClientId, openSession } from './connection.ts';
+import type { EndCause, Judgement } from './classifier.ts';
+import { type OnConflict, type SessionPlan, waitAfterTurn } from './conduct.ts';
+import { type MqttSession, newClientId } from './connection.ts';
 import { Delivery } from './delivery.ts';
 import type { ThingsBoardEvents } from './events.ts';
+import { conflictError, Experience } from './experience.ts';
 import { Holds } from './holds.ts';
+import { type RunEnd, runSession } from './session-run.ts';
 import { Settlement } from './settlement.ts';
 
 export interface PublisherOptions {
@@ -38,6 +42,8 @@ export interface PublisherOptions {
   readonly ackTimeoutMs?: number;
   readonly keepaliveSeconds?: number;
   readonly backoff?: BackoffPolicies;
+  /** What to do while another client uses the token: deliver in turns (default), or wait. */
+  readonly onConflict?: OnConflict;
   /** In [0, 1), for the jitter. */
   readonly random?: () => number;
 }
@@ -59,6 +65,8 @@ export interface PublisherStatistics {
   /** Sessions that stood, and how many of them another client took over. */
   readonly sessions: number;
   readonly conflicts: number;
+  /** Another client uses the token, as far as is known. */
+  readonly conflict: boolean;
   /** Milliseconds UTC; null while there is no session. */
   readonly connectedSince: number | null;
   /** Why there is no session, or why the last one ended. */
@@ -84,8 +92,8 @@ const DEFAULTS = {
   keepaliveSeconds: 60,
 } as const;
 
-/** How often the outbox is looked through while nothing is on its way: rows may come back from quarantine. */
-const RESCAN_MS = 30_000;
+/** What operators know as paho's rc=7: the connection was closed and nobody said why. */
+const RC7: ReadonlySet<EndCause> = new Set(['unexplained', 'server-restart', 'network']);
 
 /** Starts at once and returns; with the server away it waits and tries again. */
 export function startPublisher(options: PublisherOptions): Publisher {
@@ -111,10 +119,12 @@ class ConnectionPublisher implements Publisher {
   private lastError: BridgeError | null = null;
   private loggedCode: string | null = null;
   private endWait: AbortController | null = null;
+  private readonly experience: Experience;
 
   constructor(options: PublisherOptions) {
     const { clock, writer, target, connection, random = Math.random } = options;
     this.options = options;
+    this.experience = new Experience(options.onConflict ?? 'turns');
     this.clientId = options.clientId ?? newClientId();
     this.connectionId = connection.id;
     this.logger = options.logger.child({ connection: connection.id, target: target.name });
@@ -148,68 +158,64 @@ class ConnectionPublisher implements Publisher {
     const { clock } = this.options;
     while (!this.abort.signal.aborted) {
       this.state = 'connecting';
-      const { error, stoodMs } = await this.attempt();
-      if (this.abort.signal.aborted) break;
-      this.lastError = error;
-      this.state = 'waiting';
-      const wait = this.backoff.after(error, stoodMs);
-      this.tellEnd(error, stoodMs, wait);
       this.endWait = new AbortController();
+      const end = await this.session();
+      if (this.abort.signal.aborted) break;
+      this.state = 'waiting';
+      // To hear the witness took some of the time.
+      const left = this.learn(end) - (clock.monotonic() - end.at);
       // Woken early it goes on at once; that is all there is to do about it.
-      await sleep(clock, wait, this.endWait.signal).catch(() => undefined);
+      await sleep(clock, left, this.endWait.signal).catch(() => undefined);
     }
     this.state = 'stopped';
   }
 
-  /** One session from its beginning to its end, or an attempt that failed (`stoodMs` 0). */
-  private async attempt(): Promise<{ readonly error: BridgeError; readonly stoodMs: number }> {
+  private session(): Promise<RunEnd> {
     const { target, connection, clock } = this.options;
     const { connackTimeoutMs, ackTimeoutMs, keepaliveSeconds } = { ...DEFAULTS, ...this.options };
-    let session: MqttSession;
-    try {
-      session = await openSession({
-        target,
-        token: connection.token,
-        clientId: this.clientId,
-        clock,
-        connackTimeoutMs,
-        ackTimeoutMs,
-        keepaliveSeconds,
-        signal: this.abort.signal,
-      });
-    } catch (error) {
-      return { error: asBridgeError(error), stoodMs: 0 };
-    }
-    const since = clock.monotonic();
-    let end: (() => void) | null = null;
-    try {
-      end = this.stand(session);
-    } catch (error) {
-      // The outbox cannot be read: no use in a session.
-      session.close(asBridgeError(error));
-    }
-    const error = await session.closed;
-    end?.();
-    return { error, stoodMs: Math.max(1, clock.monotonic() - since) };
+    const plan = this.experience.plan(clock.monotonic());
+    return runSession({
+      target,
+      token: connection.token,
+      clientId: this.clientId,
+      clock,
+      connackTimeoutMs,
+      ackTimeoutMs,
+      keepaliveSeconds,
+      signal: this.abort.signal,
+      plan,
+      delivery: (session) => this.stand(session, plan),
+      onStable: () => this.onStable(),
+      isEmpty: () => this.drained(),
+    });
   }
 
-  /** The session stands: delivers over it until the function returned is called. */
-  private stand(session: MqttSession): () => void {
+  /** The session stands: what delivers over it. Throws DATABASE_*. */
+  private stand(session: MqttSession, { oneByOne }: SessionPlan): Delivery {
     const { outbox, target, clock, events } = this.options;
     const { window, deviceType } = { ...DEFAULTS, ...this.options };
     this.state = 'connected';
     this.connectedSince = clock.now();
     this.counts.sessions += 1;
     this.loggedCode = null;
-    this.logger.info({ clientId: this.clientId }, `MQTT Connected (client_id: ${this.clientId})`);
-    events.emit('connected', { connectionId: this.connectionId, clientId: this.clientId });
-    const delivery = new Delivery({
+    const { clientId, connectionId } = this;
+    // Of turns one line every few seconds would say nothing new.
+    if (this.experience.mode === 'turns') this.logger.debug({ clientId }, 'turn begins');
+    else this.logger.info({ clientId }, `MQTT Connected (client_id: ${clientId})`);
+    events.emit('connected', { connectionId, clientId });
+    void session.closed.then(() => {
+      this.state = 'waiting';
+      this.connectedSince = null;
+      this.delivery = null;
+    });
+    this.delivery = new Delivery({
       session,
       outbox,
-      connectionId: this.connectionId,
+      connectionId,
       mode: target.mode,
       deviceType,
       window,
+      oneByOne,
       settlement: this.settlement,
       holds: this.holds,
       attributeTimes: this.attributeTimes,
@@ -218,43 +224,66 @@ class ConnectionPublisher implements Publisher {
         this.counts.messages += 1;
       },
     });
-    this.delivery = delivery;
-    let rescan: Timer;
-    const arm = (): void => {
-      rescan = clock.setTimer(RESCAN_MS, () => {
-        arm();
-        if (delivery.idle) delivery.restart();
-      });
-    };
-    arm();
-    delivery.pump();
-    return () => {
-      rescan.cancel();
-      delivery.end();
-      this.delivery = null;
-      this.connectedSince = null;
-    };
+    return this.delivery;
   }
 
-  private tellEnd(error: BridgeError, stoodMs: number, wait: number): void {
-    const { events } = this.options;
+  /** What an end teaches; returns how long to wait before the next attempt, milliseconds. */
+  private learn(end: RunEnd): number {
+    const { random = Math.random } = this.options;
+    const { error, stoodMs } = end;
+    const inConflict = this.experience.conflict;
+    const turned = this.experience.mode === 'turns' && error.code === 'STOPPING';
+    const { judgement, poison } = this.experience.learn(end);
+    if (poison !== null) this.settlement.quarantine(poison.row, poison.reason);
+    const isConflict = judgement.cause === 'conflict';
+    if (isConflict) this.counts.conflicts += 1;
+    if (!turned) this.lastError = error;
+    const cause = isConflict ? conflictError(judgement, error) : error;
+    const wait =
+      this.experience.mode === 'turns' && stoodMs > 0
+        ? waitAfterTurn(!this.drained(), random)
+        : this.backoff.after(cause, stoodMs);
+    if (!turned) this.tellEnd(end, judgement, wait);
+    if (!inConflict && this.experience.conflict) this.tellConflict(cause);
+    return wait;
+  }
+
+  private onStable(): void {
+    const inConflict = this.experience.conflict;
+    this.experience.stable();
+    if (!inConflict) return;
     const { connectionId, clientId } = this;
-    const fields = { code: error.code, hint: error.hint, clientId, retryMs: wait, ...error.facts };
+    this.lastError = null;
+    this.logger.info({ clientId }, 'the conflict is over: nobody else uses the access token any more');
+    this.options.events.emit('conflict-over', { connectionId, clientId });
+  }
+
+  private tellConflict(error: BridgeError): void {
+    const { connectionId, clientId } = this;
+    this.logger.error(
+      { code: error.code, hint: error.hint, clientId, evidence: error.message, conduct: this.experience.mode },
+      `CONFLICT: another client uses the same access token (client_id: ${clientId})`,
+    );
+    this.options.events.emit('conflict', { connectionId, clientId, error });
+  }
+
+  private tellEnd({ error, stoodMs }: RunEnd, { cause, evidence }: Judgement, wait: number): void {
+    const { connectionId, clientId } = this;
+    const fields = { code: error.code, cause, evidence, hint: error.hint, clientId, retryMs: wait, ...error.facts };
     const stood = stoodMs > 0;
-    if (error.code === 'MQTT_CONFLICT') {
-      this.counts.conflicts += 1;
-      this.logger.error(fields, `CONFLICT: another client uses the same access token (client_id: ${clientId})`);
-      events.emit('conflict', { connectionId, clientId, error });
-    } else if (stood) {
-      this.logger.warn(fields, `MQTT Disconnected: ${error.message}`);
+    if (this.experience.conflict && cause !== 'conflict') {
+      // It was said when it began.
+      this.logger.debug(fields, `MQTT Disconnected: ${error.message}`);
+    } else if (stood && cause !== 'conflict') {
+      this.logger.warn(fields, `MQTT Disconnected: ${error.message}${RC7.has(cause) ? ' (rc=7)' : ''}`);
     } else if (this.loggedCode === error.code) {
       // One line per outage, not one per attempt.
       this.logger.debug(fields, `MQTT still not connected: ${error.message}`);
-    } else {
+    } else if (!stood) {
       this.logger.warn(fields, `MQTT not connected: ${error.message}`);
     }
     this.loggedCode = error.code;
-    events.emit('disconnected', { connectionId, error, stood });
+    this.options.events.emit('disconnected', { connectionId, error, stood, cause });
   }
 
   notify(): void {
@@ -305,6 +334,7 @@ class ConnectionPublisher implements Publisher {
     return {
       ...this.counts,
       state: this.state,
+      conflict: this.experience.conflict,
       clientId: this.clientId,
       pending: this.options.outbox.depthOf(this.connectionId),
       connectedSince: this.connectedSince,

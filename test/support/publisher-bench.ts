@@ -36,7 +36,14 @@ export class PublisherBench {
     const events = new EventBus<ThingsBoardEvents>((error) => {
       throw error;
     });
-    for (const name of ['connected', 'disconnected', 'published', 'quarantined', 'conflict'] as const) {
+    for (const name of [
+      'connected',
+      'disconnected',
+      'published',
+      'quarantined',
+      'conflict',
+      'conflict-over',
+    ] as const) {
       events.on(name, (payload) => this.told.push([name, payload]));
     }
     const url = `mqtt://127.0.0.1:${this.double.port}`;

@@ -10,6 +10,7 @@ import type { ThingsBoardEvents } from '../../src/thingsboard/events.ts';
 import { type Publisher, startPublisher } from '../../src/thingsboard/publisher.ts';
 import { FakeOutbox, numberReading, stringReading } from '../support/fake-outbox.ts';
 import { type Mosquitto, mosquittoInstalled, startMosquitto } from '../support/mosquitto.ts';
+import { Rival } from '../support/rival.ts';
 import { until } from '../support/until.ts';
 
 describe.skipIf(!mosquittoInstalled())('against Mosquitto', () => {
@@ -129,6 +130,22 @@ describe.skipIf(!mosquittoInstalled())('against Mosquitto', () => {
     await until('the outbox is empty', () => outbox.rows.size === 0, { clock, stepMs: 100 });
     await rival.endAsync(true);
   });
+
+  test.each(['3.1.1', '5'] as const)(
+    'a client that takes our session again and again, MQTT %s: known as a conflict, and everything arrives',
+    async (protocol) => {
+      await subscribe();
+      start(protocol, 'device');
+      await until('connected', () => publisher.statistics().state === 'connected');
+      const { clientId } = publisher.statistics();
+      const rival = new Rival({ port: broker.port, token: 'any', clientId, clock, waitMs: () => 1500 });
+      await until('it is known', () => publisher.statistics().conflict, { clock, stepMs: 20 });
+      for (let number = 1; number <= 100; number += 1) addRow(number);
+      await until('the outbox is empty', () => outbox.rows.size === 0, { clock, stepMs: 20 });
+      rival.stop();
+      await until('it is over', () => !publisher.statistics().conflict, { clock, stepMs: 100 });
+    },
+  );
 });
 
 describe.skipIf(!mosquittoInstalled())("a broker's own limits (MQTT 5)", () => {

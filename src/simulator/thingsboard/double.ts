@@ -51,6 +51,8 @@ export interface ThingsBoardDouble {
   refuseConnections(refusal: Refusal | null): void;
   /** These sub-devices cannot be created from now on; null takes it back. */
   refuseDevices(names: readonly string[], refusal: DeviceRefusal | null): void;
+  /** Publishes whose payload has this text close the connection without an answer, as unparsable ones do; null: none. */
+  choke(text: string | null): void;
   /** Accepts connections and octets, answers nothing. */
   freeze(): void;
   thaw(): void;
@@ -94,6 +96,7 @@ class Double implements ThingsBoardDouble, SessionHost {
   private withheld: (() => void)[] | null = null;
   private refusal: Refusal | null = null;
   private frozen = false;
+  chokesOn: string | null = null;
   private connectCount = 0;
 
   constructor(options: DoubleOptions) {
@@ -179,6 +182,10 @@ class Double implements ThingsBoardDouble, SessionHost {
 
   refuseConnections(refusal: Refusal | null): void {
     this.refusal = refusal;
+  }
+
+  choke(text: string | null): void {
+    this.chokesOn = text;
   }
 
   refuseDevices(names: readonly string[], refusal: DeviceRefusal | null): void {

@@ -51,6 +51,8 @@ export interface SessionHost {
   closed(session: Session): void;
   /** Sends a PUBACK now, later or never, as a test wants it. */
   acknowledge(send: () => void): void;
+  /** Text in a payload that closes the connection without an answer. */
+  readonly chokesOn: string | null;
 }
 
 /** A session that sends nothing for this long is ended, milliseconds. PINGREQ counts. */
@@ -157,6 +159,11 @@ export class Session {
   }
 
   private publish(packet: IPublishPacket): void {
+    const { chokesOn } = this.host;
+    if (chokesOn !== null && packet.payload.toString().includes(chokesOn)) {
+      this.end(null);
+      return;
+    }
     const { outcome, pubacks } = this.process(packet);
     const answer: Answer =
       packet.qos === 0 ? answerAtQos0(outcome) : this.version === 5 ? ANSWERS[outcome].v5 : ANSWERS[outcome].v4;
