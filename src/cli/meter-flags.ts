@@ -1,6 +1,7 @@
 /** The flags that say how a meter is talked to; the same for a link on the command line and for `meter add`. */
 import type { Command } from 'commander';
 import { fail } from '../core/errors.ts';
+import { proposedServices } from '../dlms/association-open.ts';
 import { physicalFromSerialNumber } from '../dlms/hdlc/address.ts';
 import { parseQuirk, QUIRKS, type Quirks } from '../dlms/quirks.ts';
 import { SECURITY_POLICIES, type SuiteId } from '../dlms/security/suite.ts';
@@ -10,8 +11,10 @@ import {
   type MeterSecrets,
   type MeterSettings,
   PROTECTIONS,
+  type PreEstablished,
   SESSION_POLICIES,
 } from '../dlms/settings.ts';
+import { CONFORMANCE_BITS } from '../dlms/xdlms/conformance.ts';
 import { addSecretFlags, requireSecrets, type SecretFlags, secretsFromFlags } from './secret-flags.ts';
 import { parseChoice, parseSystemTitle, parseTimeZone, parseWhole } from './values.ts';
 
@@ -33,6 +36,9 @@ export interface MeterFlags extends SecretFlags {
   readonly window: string;
   readonly infoLength: string;
   readonly timeZone?: string;
+  readonly preEstablished?: boolean;
+  readonly conformance?: string;
+  readonly serverMaxPdu: string;
   readonly protection: string;
   readonly sign?: boolean;
   readonly acceptUnverified?: boolean;
@@ -69,6 +75,12 @@ export function addMeterFlags(command: Command): Command {
       `what carries protected requests: ${PROTECTIONS.join(' | ')}`,
       DEFAULT_METER_SETTINGS.protection,
     )
+    .option('--pre-established', 'the association stands without AARQ; titles and what is granted come from flags')
+    .option(
+      '--conformance <bits>',
+      'pre-established: services granted, with commas; without it those that are usually proposed',
+    )
+    .option('--server-max-pdu <octets>', 'pre-established: largest APDU that the meter takes, 0 for no limit', '1024')
     .option('--sign', 'sign requests, and want answers signed (general-signing)')
     .option('--accept-unverified', 'open what is authenticated although there is no --authentication-key')
     .option('--system-title <hex>', 'our system title; without it one of this installation')
@@ -161,6 +173,7 @@ function settingsFromFlags(flags: MeterFlags): MeterSettings {
     protection: parseChoice('--protection', flags.protection, PROTECTIONS),
     signing: flags.sign === true,
     acceptUnverified: flags.acceptUnverified === true,
+    preEstablished: preEstablishedOf(flags),
     quirks: quirksFrom(flags.quirk ?? []),
     session: parseChoice('--session', flags.session, SESSION_POLICIES),
   };
@@ -168,6 +181,25 @@ function settingsFromFlags(flags: MeterFlags): MeterSettings {
 
 function collect(value: string, earlier: readonly string[] | undefined): readonly string[] {
   return [...(earlier ?? []), value];
+}
+
+function preEstablishedOf(flags: MeterFlags): PreEstablished | null {
+  const { preEstablished = false, conformance, serverMaxPdu } = flags;
+  if (!preEstablished) {
+    if (conformance !== undefined) fail('USAGE', '--conformance is for --pre-established: else it is negotiated');
+    return null;
+  }
+  if (flags.auth !== 'none') {
+    fail('USAGE', `--pre-established has no exchange that --auth ${flags.auth} could be part of`);
+  }
+  if (flags.security !== 'none' && flags.serverSystemTitle === undefined) {
+    fail('USAGE', '--pre-established with --security needs --server-system-title: no AARE tells it');
+  }
+  const bits = conformance?.split(',').map((bit) => parseChoice('--conformance', bit.trim(), CONFORMANCE_BITS));
+  return {
+    conformance: bits ?? proposedServices(parseChoice('--referencing', flags.referencing, ['ln', 'sn'])),
+    serverMaxPdu: parseWhole('--server-max-pdu', serverMaxPdu, 0, 0xffff),
+  };
 }
 
 function quirksFrom(texts: readonly string[]): Partial<Quirks> {

@@ -16,7 +16,8 @@ import { counterKeyId, raiseCounter, reserveCounters } from '../store/local/coun
 export function securityPorts(databasePath: string, settings: MeterSettings, secrets: MeterSecrets): SecurityPorts {
   const { blockCipherKey } = secrets;
   if (blockCipherKey === null || !existsSync(databasePath)) {
-    return { systemTitle: concat([Buffer.from('DMM'), randomBytes(5)]), counters: unkeptCounters() };
+    const systemTitle = concat([Buffer.from('DMM'), randomBytes(5)]);
+    return { systemTitle, counters: unkeptCounters(), countersUnknown: settings.systemTitle !== null };
   }
   const { systemTitle, keyId } = withDatabase(databasePath, (database) => {
     const title = clientSystemTitleFor(database, settings);

@@ -197,6 +197,12 @@ export const ERROR_CODES = {
     true,
     'the meter expects a higher invocation counter: it is read again and the association made anew',
   ),
+  COUNTER_UNKNOWN: row(
+    'security',
+    'config',
+    false,
+    'nobody knows which invocation counters of this system title were used: work with a database (dlms init), or leave out --system-title',
+  ),
   COUNTER_EXHAUSTED: row(
     'security',
     'credentials',
@@ -295,7 +301,7 @@ export const ERROR_CODES = {
     'security',
     'credentials',
     false,
-    'a key is needed for this: give the block cipher key and the authentication key',
+    'a key is needed for this: give the block cipher key and the authentication key; --accept-unverified opens without the latter',
   ),
   REPLAYED: row(
     'security',

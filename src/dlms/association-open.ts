@@ -49,6 +49,11 @@ const PROPOSED: Readonly<Record<Referencing, readonly ConformanceBit[]>> = {
   ],
 };
 
+/** What this client proposes, and uses where nothing is negotiated. */
+export function proposedServices(referencing: Referencing): readonly ConformanceBit[] {
+  return PROPOSED[referencing];
+}
+
 export interface Opening {
   readonly settings: MeterSettings;
   readonly secrets: MeterSecrets;

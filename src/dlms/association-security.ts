@@ -90,7 +90,7 @@ export class ApduSecurity {
         },
       );
     }
-    this.generalProtection = generalProtection;
+    this.generalProtection = generalProtection && this.material.protection !== 'service';
   }
 
   /** Out of a certificate, where none is configured. */
@@ -199,11 +199,4 @@ export class ApduSecurity {
 
 function missing(message: string): BridgeError {
   return new BridgeError('PROTECTION_MISSING', message);
-}
-
-/** Throws INVALID_VALUE when a configured title is not 16 hex digits. */
-export function requireTitle(title: Uint8Array, whose: string): Uint8Array {
-  if (title.length !== 8)
-    fail('INVALID_VALUE', `the system title of the ${whose} has ${title.length} octets, not 8`, { layer: 'security' });
-  return title;
 }

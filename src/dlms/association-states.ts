@@ -16,6 +16,7 @@ import type { UnsolicitedApdu } from './association-services.ts';
 export type AssociationState = 'closed' | 'associating' | 'authenticating' | 'associated' | 'requesting' | 'releasing';
 export type AssociationInput =
   | 'open'
+  | 'assumed'
   | 'challenged'
   | 'accepted'
   | 'refused'
@@ -27,7 +28,7 @@ export type AssociationInput =
 
 /** What has no place here is a fault of the caller. */
 export const TRANSITIONS: Readonly<Record<AssociationState, Partial<Record<AssociationInput, AssociationState>>>> = {
-  closed: { open: 'associating', lost: 'closed' },
+  closed: { open: 'associating', assumed: 'associated', lost: 'closed' },
   associating: { challenged: 'authenticating', accepted: 'associated', refused: 'closed', lost: 'closed' },
   authenticating: { accepted: 'associated', refused: 'closed', lost: 'closed' },
   associated: { request: 'requesting', release: 'releasing', lost: 'closed' },

@@ -7,13 +7,13 @@
  * One confirmed service at a time. Whatever arrives that the table has no place for ends nothing: an unsolicited APDU
  * is handed out, an answer to a request that was given up is ignored.
  */
-import { fromHex } from '../core/bytes.ts';
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
 import { decodeAcse, isAcseTag } from './acse/acse.ts';
 import { associationError } from './acse/diagnostics.ts';
 import type { Aare } from './acse/types.ts';
 import { HlsHandshake } from './association-hls.ts';
 import { serverSigningKeyOf } from './association-keys.ts';
+import { apduSecurityOf, clientTitleOf, serverTitleOf } from './association-material.ts';
 import {
   type AgreedContext,
   aarqBytes,
@@ -22,9 +22,10 @@ import {
   hlsCredentialsOf,
   rlrqBytes,
 } from './association-open.ts';
-import { ApduSecurity, requireTitle } from './association-security.ts';
+import type { ApduSecurity } from './association-security.ts';
 import { FIRST_INVOKE_ID, ServiceDialogue, type ServiceStep, type UnsolicitedApdu } from './association-services.ts';
 import {
+  type AssociationEvent,
   type AssociationInput,
   type AssociationState,
   type AssociationStep,
@@ -38,7 +39,7 @@ import type { HlsCredentials } from './security/hls.ts';
 import { securitySuite } from './security/suite.ts';
 import type { MeterSecrets, MeterSettings } from './settings.ts';
 import { type Apdu, decodeApdu } from './xdlms/apdu.ts';
-import { type ConformanceBit, hasConformance } from './xdlms/conformance.ts';
+import { type ConformanceBit, conformance, hasConformance } from './xdlms/conformance.ts';
 import { responseError } from './xdlms/response-error.ts';
 
 export interface AssociationOptions {
@@ -93,17 +94,36 @@ export class AssociationClient {
     const { settings, secrets, random } = this.options;
     const ciphered = settings.security !== 'none';
     const dedicatedKey = ciphered && settings.dedicatedKey ? random(securitySuite(settings.suite).keyOctets) : null;
-    this.security = ciphered ? this.newSecurity(dedicatedKey) : null;
+    this.security = ciphered ? apduSecurityOf(this.options, dedicatedKey) : null;
     this.transfer = new ApduTransfer(this.security);
     const challenge =
       this.credentials === null
         ? null
         : random(CHALLENGE_OCTETS[this.credentials.mechanism === 'ecdsa' ? 'ecdsa' : 'others']);
-    const clientTitle = ciphered || this.credentials !== null ? this.clientTitle() : null;
+    const clientTitle = ciphered || this.credentials !== null ? clientTitleOf(this.options) : null;
     const bytes = aarqBytes({ settings, secrets, security: this.security, clientTitle, challenge, dedicatedKey });
     this.handshake = this.newHandshake(challenge);
     this.move('open');
     return bytes;
+  }
+
+  /** A pre-established association: it stands at once, on what the settings say. Throws KEY_MISSING, SERVICE_NOT_GRANTED. */
+  assume(): AssociationEvent {
+    const { settings } = this.options;
+    const { preEstablished } = settings;
+    if (preEstablished === null) return fail('INTERNAL', 'nothing is pre-established', { layer: 'acse' });
+    this.security = settings.security === 'none' ? null : apduSecurityOf(this.options, null);
+    this.transfer = new ApduTransfer(this.security);
+    const agreed = {
+      conformance: conformance(preEstablished.conformance),
+      serverMaxReceivePduSize: preEstablished.serverMaxPdu,
+    };
+    this.security?.agreed(hasConformance(agreed.conformance, 'general-protection'));
+    this.transfer.agreed(agreed);
+    this.security?.established();
+    this.move('assumed');
+    this.agreed = agreed;
+    return { kind: 'associated', negotiated: agreed };
   }
 
   private newHandshake(challenge: Uint8Array | null): HlsHandshake | null {
@@ -113,38 +133,8 @@ export class AssociationClient {
       referencing: this.options.settings.referencing,
       credentials,
       challenge,
-      clientTitle: this.clientTitle(),
-      serverTitle: this.serverTitle(),
-    });
-  }
-
-  private serverTitle(): Uint8Array | null {
-    const { serverSystemTitle } = this.options.settings;
-    return serverSystemTitle === null ? null : requireTitle(fromHex(serverSystemTitle), 'meter');
-  }
-
-  private clientTitle(): Uint8Array {
-    const { settings, systemTitle } = this.options;
-    return settings.systemTitle === null ? systemTitle : requireTitle(fromHex(settings.systemTitle), 'client');
-  }
-
-  private newSecurity(dedicatedKey: Uint8Array | null): ApduSecurity {
-    const { settings, secrets, random, takeCounter } = this.options;
-    const { security: policy, suite, protection, signing, acceptUnverified } = settings;
-    if (policy === 'none') return fail('INTERNAL', 'a security context without security', { layer: 'security' });
-    return new ApduSecurity({
-      ...secrets,
-      policy,
-      suite,
-      protection,
-      signing,
-      acceptUnverified,
-      random,
-      clientTitle: this.clientTitle(),
-      serverTitle: this.serverTitle(),
-      dedicatedKey,
-      omitsSystemTitle: quirksOf(settings).emptySystemTitle,
-      takeCounter,
+      clientTitle: clientTitleOf(this.options),
+      serverTitle: serverTitleOf(this.options),
     });
   }
 

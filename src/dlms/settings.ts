@@ -2,6 +2,7 @@
 
 import type { Quirks } from './quirks.ts';
 import { GENERAL_KEYS, type SecurityPolicy, type SuiteId } from './security/suite.ts';
+import type { ConformanceBit } from './xdlms/conformance.ts';
 
 /** Authentication mechanism (Green Book 9.4.2.2.3, mechanism ids 0 to 7). */
 export const AUTHENTICATION_LEVELS = ['none', 'low', 'high', 'md5', 'sha1', 'gmac', 'sha256', 'ecdsa'] as const;
@@ -17,6 +18,12 @@ export type SessionPolicy = (typeof SESSION_POLICIES)[number];
  */
 export const PROTECTIONS = ['negotiated', 'service', ...GENERAL_KEYS] as const;
 export type Protection = (typeof PROTECTIONS)[number];
+
+export type PreEstablished = {
+  readonly conformance: readonly ConformanceBit[];
+  /** Octets of the largest APDU that the meter takes; 0 for no limit. */
+  readonly serverMaxPdu: number;
+};
 
 export interface MeterSettings {
   /** Client SAP: 16 is the public client. */
@@ -54,6 +61,8 @@ export interface MeterSettings {
   readonly infoLength: number;
   /** IANA name of the zone of the meter's local times, for times that carry no deviation; null takes what its clock tells. */
   readonly timeZone: string | null;
+  /** The association stands without AARQ and RLRQ; what would be agreed in them. null: it is opened. */
+  readonly preEstablished: PreEstablished | null;
   /** Deviations of this meter; see `quirks.ts`. */
   readonly quirks: Partial<Quirks>;
   readonly session: SessionPolicy;
@@ -79,6 +88,7 @@ export const DEFAULT_METER_SETTINGS: MeterSettings = {
   window: 1,
   infoLength: 128,
   timeZone: null,
+  preEstablished: null,
   quirks: {},
   session: 'auto',
 };

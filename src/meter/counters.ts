@@ -20,6 +20,8 @@ export function unkeptCounters(): CounterStore {
   let next = 0;
   return {
     async reserve(count) {
+      if (next + count > COUNTERS)
+        fail('COUNTER_EXHAUSTED', `fewer than ${count} invocation counters are left below 2^32`);
       next += count;
       return next - count;
     },
@@ -29,6 +31,8 @@ export function unkeptCounters(): CounterStore {
   };
 }
 
+/** Counters of a key: 0 to 2^32 - 1. */
+const COUNTERS = 2 ** 32;
 const PORTION = 16;
 
 export class CounterPool {
@@ -41,6 +45,11 @@ export class CounterPool {
   constructor(store: CounterStore, lowest = 0) {
     this.store = store;
     this.lowest = lowest;
+  }
+
+  /** The next counter that will be taken. */
+  get upcoming(): number {
+    return this.next;
   }
 
   /** Makes sure that `count` counters can be taken. Resolves with whether the key was never used before. */

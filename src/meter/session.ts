@@ -47,6 +47,11 @@ export interface SecurityPorts {
   readonly systemTitle: Uint8Array;
   /** Counters of this meter's block cipher key. */
   readonly counters: CounterStore;
+  /**
+   * Nobody has kept the counters of this title, which may have been used before: the meter has to tell where they stand, or
+   * nothing is sent under them.
+   */
+  readonly countersUnknown?: boolean;
 }
 
 /** Where meters show the invocation counter that they expect, to the public client (facts of IDIS and DLMS UA 1000-1). */
@@ -54,6 +59,8 @@ const INVOCATION_COUNTER = { classId: 1, instanceId: '0.0.43.1.0.255', attribute
 const PUBLIC_CLIENT = 16;
 /** A counter that rises once a second is here after 127 years. */
 const HIGHEST_PLAUSIBLE_COUNTER = 4_000_000_000;
+/** Half of all counters: time to replace the key while there is time. */
+const COUNTER_ALARM = 2_000_000_000;
 /** An association step protects one APDU and, in the HLS exchange, answers one challenge. */
 const COUNTERS_PER_STEP = 2;
 
@@ -73,9 +80,12 @@ export class MeterSession implements ServiceCarrier {
   private readonly counters: CounterPool;
   private readonly services: MeterServices;
   private standing: StandingAssociation | null = null;
+  private countersKnown: boolean;
+  private alarmed = false;
 
   constructor(options: SessionOptions) {
     this.options = options;
+    this.countersKnown = options.security.countersUnknown !== true;
     this.quirks = quirksOf(options.settings);
     this.counters = new CounterPool(options.security.counters, this.quirks.firstCounter);
     this.services = SERVICES[options.settings.referencing](this);
@@ -120,7 +130,7 @@ export class MeterSession implements ServiceCarrier {
     if (this.isAssociated) return;
     this.forget();
     const { settings, secrets } = this.options;
-    if (usesCounters(settings) && (await this.counters.ensure(COUNTERS_PER_STEP))) await this.learnCounter();
+    if (usesCounters(settings)) await this.readyCounters();
     this.services.associated();
     try {
       this.standing = await this.associate(settings, secrets);
@@ -205,7 +215,8 @@ export class MeterSession implements ServiceCarrier {
         systemTitle: security.systemTitle,
       }),
       channel: { link: this.newLink(settings), wire, clock, timeoutMs, log, counts: this.counts },
-      noRelease: this.quirks.noRelease,
+      preEstablished: settings.preEstablished !== null,
+      noRelease: this.quirks.noRelease || settings.preEstablished !== null,
       ensureCounters: () => this.ensureCounters(),
       onUnsolicited: (apdu) => onUnsolicited?.(apdu),
     });
@@ -218,7 +229,29 @@ export class MeterSession implements ServiceCarrier {
   }
 
   private async ensureCounters(): Promise<void> {
-    if (usesCounters(this.options.settings)) await this.counters.ensure(COUNTERS_PER_STEP);
+    if (!usesCounters(this.options.settings)) return;
+    await this.counters.ensure(COUNTERS_PER_STEP);
+    const { upcoming: counter } = this.counters;
+    if (counter < COUNTER_ALARM || this.alarmed) return;
+    this.alarmed = true;
+    this.options.log.warn(
+      { counter, left: 2 ** 32 - counter },
+      'the invocation counter is high: plan a new block cipher key',
+    );
+  }
+
+  /** Throws COUNTER_UNKNOWN when only the meter could tell where the counters stand, and does not. */
+  private async readyCounters(): Promise<void> {
+    const isNew = await this.counters.ensure(COUNTERS_PER_STEP);
+    if (!isNew && this.countersKnown) return;
+    const told = await this.learnCounter();
+    if (!told && !this.countersKnown) {
+      fail(
+        'COUNTER_UNKNOWN',
+        'the meter does not show its invocation counter, and without a database nobody has kept ours',
+      );
+    }
+    this.countersKnown = true;
   }
 
   private async raiseCounter({ facts: { expectedCounter } }: BridgeError): Promise<void> {
@@ -226,10 +259,16 @@ export class MeterSession implements ServiceCarrier {
     else await this.learnCounter();
   }
 
-  /** Asks the meter for its counter as the public client. A meter that does not tell is tried with what we have. */
-  private async learnCounter(): Promise<void> {
+  /** Asks the meter for its counter as the public client. Resolves with whether it told. */
+  private async learnCounter(): Promise<boolean> {
     const { settings, log } = this.options;
-    const asPublic: MeterSettings = { ...settings, client: PUBLIC_CLIENT, authentication: 'none', security: 'none' };
+    const asPublic: MeterSettings = {
+      ...settings,
+      client: PUBLIC_CLIENT,
+      authentication: 'none',
+      security: 'none',
+      preEstablished: null,
+    };
     try {
       const standing = await this.associate(asPublic, NO_SECRETS);
       const services = SERVICES[settings.referencing]({
@@ -241,16 +280,18 @@ export class MeterSession implements ServiceCarrier {
       await standing.end();
       if (this.quirks.publicWait > 0) await sleep(this.options.clock, this.quirks.publicWait);
       const value = result !== undefined && 'data' in result && 'value' in result.data ? result.data.value : null;
-      if (typeof value !== 'number') return;
+      if (typeof value !== 'number') return false;
       // Nothing vouches for what the public client reads: one forged value near the end would use the key up for good.
       if (value > HIGHEST_PLAUSIBLE_COUNTER) {
         log.warn({ counter: value }, 'the meter shows an invocation counter near its end; it is not believed');
-        return;
+        return false;
       }
       await this.counters.raise(value + 1);
       log.info({ counter: value }, 'invocation counter read from the meter');
+      return true;
     } catch (thrown) {
       log.debug({ code: asBridgeError(thrown).code }, 'the public client does not show the invocation counter');
+      return false;
     }
   }
 }

@@ -12,6 +12,8 @@ import { type ChannelOptions, MeterChannel } from './channel.ts';
 export interface StandingOptions {
   readonly association: AssociationClient;
   readonly channel: Omit<ChannelOptions, 'onUnsolicited'>;
+  /** The association stands without AARQ. */
+  readonly preEstablished: boolean;
   /** The meter does not know RLRQ: the link below ends the association. */
   readonly noRelease: boolean;
   /** Before each step of the association: makes sure that it can take the counters that it may need. */
@@ -46,7 +48,9 @@ export class StandingAssociation {
     try {
       await channel.connect();
       channel.confidential = true;
-      const event = await this.converse((association) => [association.open()]);
+      const event = this.options.preEstablished
+        ? this.association.assume()
+        : await this.converse((association) => [association.open()]);
       channel.confidential = false;
       if (event.kind !== 'associated') throw errorOf(event);
       log.debug({ maxPdu: event.negotiated.serverMaxReceivePduSize }, 'association stands');

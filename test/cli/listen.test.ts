@@ -88,7 +88,7 @@ describe.concurrent('listen', () => {
     const bench = newBench(onTestFinished);
     const port = await freePort();
     const blocks = vector('push-lg-e450-2-gbt-encrypted');
-    const keys = ['--ek', String(blocks.context.encryptionKey)];
+    const keys = ['--accept-unverified', '--ek', String(blocks.context.encryptionKey)];
     const listening = bench.start(['listen', `tcp+hdlc://127.0.0.1:${port}`, '--json', ...keys], { db: false });
     const socket = await connected(bench, port);
     for (const octet of bytesOf(blocks)) socket.write(Uint8Array.of(octet));

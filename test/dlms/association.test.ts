@@ -261,16 +261,18 @@ test('an ACTION refused without the flag for its return parameters is a refusal,
 });
 
 test('the state table is whole: what has no place is a fault of ours, everything else moves as drawn', () => {
+  const preEstablished = { conformance: ['get'] as const, serverMaxPdu: 0 };
   const inputs = {
     open: (client: AssociationClient) => void client.open(),
     get: (client: AssociationClient) => void get(client, [register(1)]),
     release: (client: AssociationClient) => void client.release(),
+    assume: (client: AssociationClient) => void client.assume(),
     lost: (client: AssociationClient) => void client.lost(),
   };
   const states = {
-    closed: () => clientOf(),
+    closed: () => clientOf({ preEstablished }),
     associating: () => {
-      const client = clientOf();
+      const client = clientOf({ preEstablished });
       client.open();
       return client;
     },
@@ -300,11 +302,25 @@ test('the state table is whole: what has no place is a fault of ours, everything
     }),
   ]);
   expect(table).toEqual([
-    ['closed', 'open: associating', 'get: SERVICE_NOT_GRANTED', 'release: INTERNAL', 'lost: closed'],
-    ['associating', 'open: INTERNAL', 'get: SERVICE_NOT_GRANTED', 'release: INTERNAL', 'lost: closed'],
-    ['associated', 'open: INTERNAL', 'get: requesting', 'release: releasing', 'lost: closed'],
-    ['requesting', 'open: INTERNAL', 'get: INTERNAL', 'release: INTERNAL', 'lost: closed'],
-    ['releasing', 'open: INTERNAL', 'get: INTERNAL', 'release: INTERNAL', 'lost: closed'],
+    [
+      'closed',
+      'open: associating',
+      'get: SERVICE_NOT_GRANTED',
+      'release: INTERNAL',
+      'assume: associated',
+      'lost: closed',
+    ],
+    [
+      'associating',
+      'open: INTERNAL',
+      'get: SERVICE_NOT_GRANTED',
+      'release: INTERNAL',
+      'assume: INTERNAL',
+      'lost: closed',
+    ],
+    ['associated', 'open: INTERNAL', 'get: requesting', 'release: releasing', 'assume: INTERNAL', 'lost: closed'],
+    ['requesting', 'open: INTERNAL', 'get: INTERNAL', 'release: INTERNAL', 'assume: INTERNAL', 'lost: closed'],
+    ['releasing', 'open: INTERNAL', 'get: INTERNAL', 'release: INTERNAL', 'assume: INTERNAL', 'lost: closed'],
   ]);
 });
 

@@ -3,9 +3,9 @@ import type { BridgeError } from '../../src/core/errors.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { LineWorker } from '../../src/line/worker.ts';
 import { type CounterStore, unkeptCounters } from '../../src/meter/counters.ts';
-import type { MeterSession } from '../../src/meter/session.ts';
+import type { MeterSession, SecurityPorts } from '../../src/meter/session.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
-import { silentLogger } from '../../src/runtime/logger.ts';
+import { type Logger, silentLogger } from '../../src/runtime/logger.ts';
 import { startVirtualMeters, type VirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
 import type { Transport } from '../../src/transport/transport.ts';
@@ -26,6 +26,7 @@ export async function conversation(
   settings: Partial<MeterSettings> = {},
   secrets: Partial<MeterSecrets> = {},
   counters: CounterStore = unkeptCounters(),
+  { ports = {}, log = silentLogger }: { readonly ports?: Partial<SecurityPorts>; readonly log?: Logger } = {},
 ): Promise<Conversation> {
   const { framing = 'wrapper' } = options;
   const clock = new VirtualClock(Date.UTC(2026, 9, 25, 1, 7, 30));
@@ -47,14 +48,14 @@ export async function conversation(
     ...options,
     framing,
   });
-  const worker = new LineWorker({ transport: recorded, framing, signsOn: false, clock, log: silentLogger });
+  const worker = new LineWorker({ transport: recorded, framing, signsOn: false, clock, log });
   const physical = meters.addresses[0]?.physical ?? null;
   worker.setMeter({
     id: 1,
     name: 'house1',
     settings: { ...DEFAULT_METER_SETTINGS, client: 1, physical, timeoutMs: 1000, ...settings },
     secrets: { ...NO_SECRETS, ...secrets },
-    security: { systemTitle: new Uint8Array(8), counters },
+    security: { systemTitle: new Uint8Array(8), counters, ...ports },
   });
   return {
     clock,

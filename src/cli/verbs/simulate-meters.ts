@@ -36,6 +36,8 @@ interface MeterFlags {
   readonly agreementKey?: string;
   readonly clientAgreementKey?: string;
   readonly systemTitle?: string;
+  readonly preEstablished?: boolean;
+  readonly clientSystemTitle?: string;
   readonly pty?: string;
   readonly faults?: string;
   readonly seed: string;
@@ -71,6 +73,8 @@ export function registerSimulateMeters(simulate: Command): void {
     .option('--agreement-key <key>', "the meter's private key for key agreement")
     .option('--client-agreement-key <key>', "the client's public key for key agreement, or its certificate")
     .option('--system-title <hex>', 'of the meter; without it one from its serial number')
+    .option('--pre-established', 'associations stand without AARQ; ciphered ones need --client-system-title')
+    .option('--client-system-title <hex>', 'of the client of a pre-established association')
     .option('--pty <path>', 'serve a pseudo terminal at PATH instead of TCP (HDLC; needs socat)')
     .option('--faults <names>', `misbehaviours, NAME or NAME:NUMBER, with commas: ${Object.keys(FAULTS).join(', ')}`)
     .option('--seed <n>', 'makes other meters', '1')
@@ -133,8 +137,13 @@ function security(flags: MeterFlags): SecurityOptions {
     ...given('certificate', certificate('--certificate', flags.certificate)),
     ...given('clientPublicKey', curveKey('--client-signing-key', flags.clientSigningKey, readPublicKey)),
     ...given('clientAuthority', certificate('--client-authority', flags.clientAuthority)),
+    ...(flags.preEstablished === true && { preEstablished: { clientTitle: clientSystemTitle(flags) } }),
     ...(systemTitle !== undefined && { systemTitle: parseSystemTitle('--system-title', systemTitle) }),
   };
+}
+
+function clientSystemTitle({ clientSystemTitle: text }: MeterFlags): string | null {
+  return text === undefined ? null : parseSystemTitle('--client-system-title', text);
 }
 
 function given<Name extends keyof SecurityOptions>(name: Name, value: Uint8Array | null): Pick<SecurityOptions, Name> {

@@ -53,13 +53,14 @@ function openGeneral(message: GeneralCiphering, keys: DecodeKeys): General {
   };
 }
 
-function unprotected(message: GeneralCiphering, key: Uint8Array, { authenticationKey, systemTitle }: DecodeKeys) {
+function unprotected(message: GeneralCiphering, key: Uint8Array, decodeKeys: DecodeKeys) {
+  const { authenticationKey, systemTitle, wantsVerified = false } = decodeKeys;
   const keys = { unicast: key, broadcast: key, master: key, agreement: null, agreed: key };
   return unprotectGeneral(message, {
     encryptionKey: contentKeyOf(message, keys),
     authenticationKey,
     systemTitle: message.originatorSystemTitle.length > 0 ? message.originatorSystemTitle : (systemTitle ?? noTitle()),
-    acceptUnverified: true,
+    acceptUnverified: !wantsVerified,
   });
 }
 

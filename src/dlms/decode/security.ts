@@ -1,6 +1,6 @@
 /**
  * What `decode` shows of a ciphered APDU, in the words of `vectors/`. `decode` explains bytes, it does not act on them: a tag
- * that no key can check does not stop it here, it is said by `tagVerified: null`.
+ * that no key can check does not stop it here unless verified contents are wanted, it is said by `tagVerified: null`.
  */
 import { decodeOpened, type GloDedApdu, unprotectApdu } from '../security/apdu-protection.ts';
 import { type Apdu, isApduTag } from '../xdlms/apdu.ts';
@@ -12,6 +12,8 @@ export interface DecodeKeys {
   readonly authenticationKey: Uint8Array | null;
   /** Of the sender, for messages that do not name it. */
   readonly systemTitle: Uint8Array | null;
+  /** Refuses to open what is authenticated when there is no authentication key to verify it with. */
+  readonly wantsVerified?: boolean;
 }
 
 export interface SecurityLayer {
@@ -48,14 +50,14 @@ export function openSecurityLayer(apdu: GloDedApdu, keys: DecodeKeys): SecurityL
   };
 }
 
-function receiveKeys({ encryptionKey, authenticationKey, systemTitle }: DecodeKeys) {
+function receiveKeys({ encryptionKey, authenticationKey, systemTitle, wantsVerified = false }: DecodeKeys) {
   return {
     unicast: encryptionKey,
     broadcast: encryptionKey,
     dedicated: encryptionKey,
     authentication: authenticationKey,
     systemTitle,
-    acceptUnverified: true,
+    acceptUnverified: !wantsVerified,
   };
 }
 

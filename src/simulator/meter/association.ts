@@ -4,7 +4,7 @@
  */
 import { sameBytes } from '../../core/bytes.ts';
 import { BridgeError } from '../../core/errors.ts';
-import { aareOf, encodeAcse } from '../../dlms/acse/acse.ts';
+import { aareOf, contextOf, encodeAcse } from '../../dlms/acse/acse.ts';
 import { type ApplicationContext, MECHANISMS } from '../../dlms/acse/names.ts';
 import type { Aarq } from '../../dlms/acse/types.ts';
 import { SYSTEM_TITLE_OCTETS } from '../../dlms/security/gcm.ts';
@@ -156,6 +156,29 @@ export function openAssociation(aarq: Aarq, rules: OpeningRules): Opening {
 }
 
 const PLAIN_CONTEXT = { ln: 'LN', sn: 'SN' } as const;
+
+/** What is agreed without any AARQ: what the meter has, but for general blocks, which a client need not know. */
+export function preEstablishedAgreement(clientTitle: Uint8Array, rules: OpeningRules): Agreement {
+  const { security, counters, maxPdu, referencing, granted: offers } = rules;
+  const { keys, signatures } = security;
+  const ciphering =
+    keys === null || security.policy === 'none'
+      ? null
+      : new Ciphering({ security, keys, counters, clientTitle, clientKey: signatures?.clientPublicKey ?? null });
+  ciphering?.agree(null, true);
+  const common = offers.filter((bit) => bit !== 'general-block-transfer');
+  const granted = conformance(ciphering === null ? common : [...common, 'general-protection']);
+  return {
+    context: contextOf(referencing, ciphering !== null),
+    clientTitle,
+    conformance: granted,
+    maxSendPdu: maxPdu - (ciphering === null ? 0 : overheadOf(granted, security)),
+    longestAnswer: maxPdu,
+    maxReceivePdu: maxPdu,
+    ciphering,
+    hls: null,
+  };
+}
 
 /** The application context asked for, when this client may have it. */
 function contextAllowed(

@@ -81,7 +81,7 @@ export class Ciphering {
     if (request === null) return { refused: 'deciphering' };
     const counters = isDedicated(apdu) ? this.dedicatedCounters : this.options.counters;
     if (!counters.accept(apdu.invocationCounter)) return { refused: 'counter', expected: counters.expected };
-    return { request, reply: (answer) => this.protect(answer, wrappingOf(apdu), protectionOf(apdu)) };
+    return { request, reply: (answer) => this.protect(answer, wrappingOf(apdu), this.protectionFor(apdu)) };
   }
 
   /** Whatever was signed is answered signed. */
@@ -114,13 +114,17 @@ export class Ciphering {
         cipherGenerally(answer, this.replyTo(apdu), {
           key,
           suite: security.suite,
-          policy: protectionOf(apdu),
+          policy: this.protectionFor(apdu),
           keys: this.partyKeys(),
           random: (octets) => Uint8Array.from(secureBytes(octets)),
           takeCounter: () => counters.take(),
         }),
       );
     return { request, reply };
+  }
+
+  private protectionFor(request: Protected): Exclude<SecurityPolicy, 'none'> {
+    return this.options.security.tagsAnswers ? 'both' : protectionOf(request);
   }
 
   private isOfClient({ originatorSystemTitle, recipientSystemTitle }: GeneralHeader): boolean {

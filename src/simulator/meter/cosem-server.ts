@@ -27,7 +27,14 @@ import { initiateResponseOf } from '../../dlms/xdlms/initiate.ts';
 import type { DataNotification } from '../../dlms/xdlms/services.ts';
 import { answerAccess } from './access-service.ts';
 import { ActionService } from './action-service.ts';
-import { type Agreement, accessOf, type ClientAccess, openAssociation } from './association.ts';
+import {
+  type Agreement,
+  accessOf,
+  type ClientAccess,
+  type OpeningRules,
+  openAssociation,
+  preEstablishedAgreement,
+} from './association.ts';
 import { type OpenedRequest, protectedApdu } from './ciphering.ts';
 import { GetService, type SaidValue } from './get-service.ts';
 import { answerHls } from './hls-exchange.ts';
@@ -62,12 +69,13 @@ export class CosemServer {
   private readonly model: MeterModel;
   private readonly client: number;
   private readonly access: ClientAccess | null;
-  private association: Association | null = null;
+  private association: Association | null;
 
   constructor(model: MeterModel, client: number) {
     this.model = model;
     this.client = client;
     this.access = accessOf(client, model);
+    this.association = this.preEstablished();
   }
 
   /** Whether an association stands, with the client proven where it has to be. */
@@ -77,7 +85,15 @@ export class CosemServer {
 
   /** Loses the association without a word: the client left, or the meter restarted. */
   forget(): void {
-    this.association = null;
+    this.association = this.preEstablished();
+  }
+
+  /** One that stands from the beginning, or none. */
+  private preEstablished(): Association | null {
+    const { access, model } = this;
+    const { preEstablished } = model.security;
+    if (preEstablished === null || access === null || access.rights === 'public') return null;
+    return this.associate(preEstablishedAgreement(preEstablished.clientTitle, rulesOf(model, access)), access);
   }
 
   get hasGeneralBlocks(): boolean {
@@ -142,9 +158,7 @@ export class CosemServer {
   private acse(apdu: AcseApdu, access: ClientAccess): ServerAnswer {
     switch (apdu.apdu) {
       case 'aarq': {
-        const { password, maxPdu, security, counters, referencing, granted } = this.model;
-        const rules = { access, password, maxPdu, security, counters, referencing, granted };
-        const { answer: aare, agreement } = openAssociation(apdu, rules);
+        const { answer: aare, agreement } = openAssociation(apdu, rulesOf(this.model, access));
         this.association = agreement === null ? null : this.associate(agreement, access);
         return answer(aare);
       }
@@ -256,6 +270,11 @@ export class CosemServer {
         return answer(refusal(REFUSALS.notSupported));
     }
   }
+}
+
+function rulesOf(model: MeterModel, access: ClientAccess): OpeningRules {
+  const { password, maxPdu, security, counters, referencing, granted } = model;
+  return { access, password, maxPdu, security, counters, referencing, granted };
 }
 
 const EXCEPTION = 0xd8;

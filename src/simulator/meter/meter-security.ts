@@ -27,6 +27,8 @@ export interface SecurityOptions {
   readonly certificate?: Uint8Array;
   /** In DER: a client that sends a certificate of this authority needs no `clientPublicKey`. */
   readonly clientAuthority?: Uint8Array;
+  /** Answers are authenticated and encrypted, whatever their requests were. */
+  readonly tagsAnswers?: boolean;
   /** How authentication `high` is computed; default `aes-ecb`. */
   readonly hlsVariant?: HlsVariant;
   /** Key encryption key: what travels wrapped is wrapped under it. */
@@ -34,6 +36,8 @@ export interface SecurityOptions {
   /** The meter's private key for key agreement, and the client's public one. */
   readonly agreementKey?: Uint8Array;
   readonly clientAgreementKey?: Uint8Array;
+  /** Associations with every client stand from the beginning; a ciphered one with the client of this system title, 16 hex digits. */
+  readonly preEstablished?: { readonly clientTitle: string | null };
   /** The last counter that the meter took of a client, for a meter that was talked to before; by default none. */
   readonly invocationCounter?: number;
 }
@@ -43,6 +47,9 @@ export interface MeterSecurity {
   readonly suite: SuiteId;
   readonly systemTitle: Uint8Array;
   readonly hlsVariant: HlsVariant;
+  readonly tagsAnswers: boolean;
+  /** null: associations are opened. */
+  readonly preEstablished: { readonly clientTitle: Uint8Array } | null;
   /** null: the meter knows no ciphering. */
   readonly keys: { readonly encryption: Uint8Array; readonly authentication: Uint8Array } | null;
   readonly masterKey: Uint8Array | null;
@@ -92,6 +99,8 @@ export function meterSecurityOf(
     suite,
     systemTitle: systemTitle === undefined ? systemTitleOf(serialNumber) : checkedTitle(systemTitle),
     hlsVariant: options.hlsVariant ?? 'aes-ecb',
+    tagsAnswers: options.tagsAnswers ?? false,
+    preEstablished: preEstablishedOf(options, policy),
     keys: wantsKeys ? keysOf(options, suite) : null,
     masterKey: options.masterKey ?? null,
     agreement: agreementOf(options, suite),
@@ -102,6 +111,18 @@ export function meterSecurityOf(
 function checkedTitle(text: string): Uint8Array {
   const title = fromHex(text);
   return title.length === SYSTEM_TITLE_OCTETS ? title : refuse(`a system title has 16 hex digits, not ${text.length}`);
+}
+
+function preEstablishedOf(
+  { preEstablished }: SecurityOptions,
+  policy: SecurityPolicy,
+): MeterSecurity['preEstablished'] {
+  if (preEstablished === undefined) return null;
+  const { clientTitle } = preEstablished;
+  if (clientTitle !== null) return { clientTitle: checkedTitle(clientTitle) };
+  return policy === 'none'
+    ? { clientTitle: new Uint8Array(0) }
+    : refuse('a ciphered association needs the title of the client');
 }
 
 function keysOf(options: SecurityOptions, suite: SuiteId): MeterSecurity['keys'] {
