@@ -1,7 +1,6 @@
 /** The flags that say how a meter is talked to; the same for a link on the command line and for `meter add`. */
 import type { Command } from 'commander';
 import { fail } from '../core/errors.ts';
-import { proposedServices } from '../dlms/association-open.ts';
 import { physicalFromSerialNumber } from '../dlms/hdlc/address.ts';
 import { parseQuirk, QUIRKS, type Quirks } from '../dlms/quirks.ts';
 import { SECURITY_POLICIES, type SuiteId } from '../dlms/security/suite.ts';
@@ -38,7 +37,7 @@ export interface MeterFlags extends SecretFlags {
   readonly timeZone?: string;
   readonly preEstablished?: boolean;
   readonly conformance?: string;
-  readonly serverMaxPdu: string;
+  readonly serverMaxPdu?: string;
   readonly protection: string;
   readonly sign?: boolean;
   readonly acceptUnverified?: boolean;
@@ -80,7 +79,7 @@ export function addMeterFlags(command: Command): Command {
       '--conformance <bits>',
       'pre-established: services granted, with commas; without it those that are usually proposed',
     )
-    .option('--server-max-pdu <octets>', 'pre-established: largest APDU that the meter takes, 0 for no limit', '1024')
+    .option('--server-max-pdu <octets>', 'pre-established: largest APDU that the meter takes, 0 for no limit')
     .option('--sign', 'sign requests, and want answers signed (general-signing)')
     .option('--accept-unverified', 'open what is authenticated although there is no --authentication-key')
     .option('--system-title <hex>', 'our system title; without it one of this installation')
@@ -121,6 +120,7 @@ const FLAGS_OF_SETTING: Readonly<Record<Exclude<keyof MeterSettings, 'quirks'>, 
   protection: ['protection'],
   signing: ['sign'],
   acceptUnverified: ['acceptUnverified'],
+  preEstablished: ['preEstablished', 'conformance', 'serverMaxPdu'],
   systemTitle: ['systemTitle'],
   serverSystemTitle: ['serverSystemTitle'],
   dedicatedKey: ['dedicatedKey'],
@@ -183,24 +183,20 @@ function collect(value: string, earlier: readonly string[] | undefined): readonl
   return [...(earlier ?? []), value];
 }
 
-function preEstablishedOf(flags: MeterFlags): PreEstablished | null {
-  const { preEstablished = false, conformance, serverMaxPdu } = flags;
+function preEstablishedOf({ preEstablished = false, conformance, serverMaxPdu }: MeterFlags): PreEstablished | null {
   if (!preEstablished) {
-    if (conformance !== undefined) fail('USAGE', '--conformance is for --pre-established: else it is negotiated');
-    return null;
-  }
-  if (flags.auth !== 'none') {
-    fail('USAGE', `--pre-established has no exchange that --auth ${flags.auth} could be part of`);
-  }
-  if (flags.security !== 'none' && flags.serverSystemTitle === undefined) {
-    fail('USAGE', '--pre-established with --security needs --server-system-title: no AARE tells it');
+    if (conformance === undefined && serverMaxPdu === undefined) return null;
+    fail('USAGE', '--conformance and --server-max-pdu are for --pre-established: else they are negotiated');
   }
   const bits = conformance?.split(',').map((bit) => parseChoice('--conformance', bit.trim(), CONFORMANCE_BITS));
   return {
-    conformance: bits ?? proposedServices(parseChoice('--referencing', flags.referencing, ['ln', 'sn'])),
-    serverMaxPdu: parseWhole('--server-max-pdu', serverMaxPdu, 0, 0xffff),
+    conformance: bits ?? null,
+    serverMaxPdu: parseWhole('--server-max-pdu', serverMaxPdu ?? PRE_ESTABLISHED_PDU, 0, 0xffff),
   };
 }
+
+/** Octets that every meter takes, where none are named. */
+const PRE_ESTABLISHED_PDU = '1024';
 
 function quirksFrom(texts: readonly string[]): Partial<Quirks> {
   return Object.assign({}, ...texts.map(parseQuirk)) as Partial<Quirks>;

@@ -85,6 +85,7 @@ function requireFittingCertificate({ certificate: der, signingKey }: MeterSecret
 /** What a level or policy needs and was not given is a mistake on the command line, not one of the meter. Throws USAGE. */
 export function requireSecrets(settings: MeterSettings, secrets: MeterSecrets): void {
   const { authentication, security } = settings;
+  requireStanding(settings);
   if (['low', 'high', 'md5', 'sha1', 'sha256'].includes(authentication) && secrets.secret === null) {
     fail('USAGE', `--auth ${authentication} needs --secret`, { hint: 'give it as --secret env:NAME or file:PATH' });
   }
@@ -99,6 +100,17 @@ export function requireSecrets(settings: MeterSettings, secrets: MeterSecrets): 
     fail('USAGE', 'authenticated messages and --auth gmac need --authentication-key', {
       hint: 'give it as env:NAME or file:PATH',
     });
+  }
+}
+
+/** What a pre-established association cannot have, and what only an AARE could tell. */
+function requireStanding({ preEstablished, authentication, security, serverSystemTitle }: MeterSettings): void {
+  if (preEstablished === null) return;
+  if (authentication !== 'none') {
+    fail('USAGE', `--pre-established has no exchange that --auth ${authentication} could be part of`);
+  }
+  if (security !== 'none' && serverSystemTitle === null) {
+    fail('USAGE', '--pre-established with --security needs --server-system-title: no AARE tells it');
   }
 }
 

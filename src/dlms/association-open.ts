@@ -49,9 +49,10 @@ const PROPOSED: Readonly<Record<Referencing, readonly ConformanceBit[]>> = {
   ],
 };
 
-/** What this client proposes, and uses where nothing is negotiated. */
-export function proposedServices(referencing: Referencing): readonly ConformanceBit[] {
-  return PROPOSED[referencing];
+/** What this client proposes with these settings, and uses where nothing is negotiated. */
+export function proposedServices({ referencing, security, protection }: MeterSettings): readonly ConformanceBit[] {
+  const generally = security !== 'none' && protection !== 'service';
+  return generally ? ['general-protection', ...PROPOSED[referencing]] : PROPOSED[referencing];
 }
 
 export interface Opening {
@@ -72,11 +73,7 @@ export function aarqBytes({ settings, secrets, security, clientTitle, challenge,
   if (authentication === 'low' && secrets.secret === null) {
     fail('KEY_MISSING', 'authentication level low needs a password', { layer: 'acse' });
   }
-  const generally = security !== null && settings.protection !== 'service';
-  const bits: readonly ConformanceBit[] = generally
-    ? ['general-protection', ...PROPOSED[referencing]]
-    : PROPOSED[referencing];
-  const plain = { ...initiateRequestOf(bits, maxPdu), dedicatedKey };
+  const plain = { ...initiateRequestOf(proposedServices(settings), maxPdu), dedicatedKey };
   return encodeAcse(
     aarqOf({
       referencing,

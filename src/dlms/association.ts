@@ -20,6 +20,7 @@ import {
   agreedContextOf,
   furtherAuthenticationError,
   hlsCredentialsOf,
+  proposedServices,
   rlrqBytes,
 } from './association-open.ts';
 import type { ApduSecurity } from './association-security.ts';
@@ -115,7 +116,7 @@ export class AssociationClient {
     this.security = settings.security === 'none' ? null : apduSecurityOf(this.options, null);
     this.transfer = new ApduTransfer(this.security);
     const agreed = {
-      conformance: conformance(preEstablished.conformance),
+      conformance: conformance(preEstablished.conformance ?? proposedServices(settings)),
       serverMaxReceivePduSize: preEstablished.serverMaxPdu,
     };
     this.security?.agreed(hasConformance(agreed.conformance, 'general-protection'));

@@ -20,7 +20,8 @@ export const PROTECTIONS = ['negotiated', 'service', ...GENERAL_KEYS] as const;
 export type Protection = (typeof PROTECTIONS)[number];
 
 export type PreEstablished = {
-  readonly conformance: readonly ConformanceBit[];
+  /** Services that the meter grants; null: those that are usually proposed. */
+  readonly conformance: readonly ConformanceBit[] | null;
   /** Octets of the largest APDU that the meter takes; 0 for no limit. */
   readonly serverMaxPdu: number;
 };

@@ -12,6 +12,7 @@ import {
   PROTECTIONS,
   SESSION_POLICIES,
 } from '../dlms/settings.ts';
+import { CONFORMANCE_BITS } from '../dlms/xdlms/conformance.ts';
 import { parseKeyedPoint, parseKeyedPoints } from '../reading/point-text.ts';
 import type { NewPointGroup, NewProfile } from '../store/fleet/types.ts';
 
@@ -63,6 +64,9 @@ const SETTINGS = {
   maxPdu: whole(0, 0xffff),
   window: whole(1, 7),
   infoLength: whole(32, 2030),
+  preEstablished: z
+    .strictObject({ conformance: z.array(z.enum(CONFORMANCE_BITS)).nullable(), serverMaxPdu: whole(0, 0xffff) })
+    .nullable(),
   timeZone: read(timeZone).nullable(),
   session: z.enum(SESSION_POLICIES),
   quirks: z.array(read(parseQuirk)).transform((quirks): Partial<Quirks> => Object.assign({}, ...quirks)),
