@@ -4,6 +4,7 @@
  */
 import { CommandExecutor } from '../command/executor.ts';
 import { asBridgeError } from '../core/errors.ts';
+import { Admission, type AdmissionLimits, DEFAULT_ADMISSION } from '../line/admission.ts';
 import { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/poller.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
@@ -27,6 +28,8 @@ export interface DaemonOptions {
   readonly databasePath: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Bounds of connecting to meters. */
+  readonly admission?: AdmissionLimits;
   /** False runs the writer in this thread: under a test runner that cannot load the worker. */
   readonly writerThread?: boolean;
 }
@@ -108,6 +111,7 @@ export class Daemon {
       clock,
       events: this.polling,
       devices: this.devices,
+      admission: new Admission(options.admission ?? DEFAULT_ADMISSION, clock),
       earlier: new Map([...earlier].map(([id, { connection }]) => [id, connection])),
       log,
     });

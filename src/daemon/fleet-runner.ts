@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { CommandedMeter } from '../command/ports.ts';
 import { toHex } from '../core/bytes.ts';
 import { asBridgeError, fail } from '../core/errors.ts';
+import type { Admission } from '../line/admission.ts';
 import type { DeviceManager } from '../line/device-manager.ts';
 import type { SavedRecovery } from '../line/recovery.ts';
 import { keepsSession } from '../line/session-policy.ts';
@@ -29,6 +30,8 @@ export interface FleetRunnerDependencies {
   readonly clock: Clock;
   readonly events: EventBus<PollingEvents>;
   readonly devices: DeviceManager;
+  /** Bounds what is connected to over a network. */
+  readonly admission: Admission;
   /** How an earlier process left its meters. */
   readonly earlier: ReadonlyMap<number, MeterConnection | null>;
   readonly log: Logger;
@@ -223,13 +226,14 @@ export class FleetRunner {
   private lineOf({ id, link, settings }: Line): LineWorker {
     const running = this.lines.get(id);
     if (running !== undefined) return running;
-    const { clock, log, devices } = this.deps;
+    const { clock, log, devices, admission } = this.deps;
     const address = parseLink(link);
     const worker = new LineWorker({
       transport: transportOf(address, clock, settings),
       framing: framingOf(address),
       signsOn: signsOn(address),
       network: isNetwork(address),
+      ...(address.kind === 'tcp' ? { admit: () => admission.admit(address.host) } : {}),
       id,
       name: link,
       devices,

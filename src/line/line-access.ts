@@ -2,7 +2,7 @@
  * The way to a line's port: opened when somebody needs it and may have it, left alone for a while when it cannot be
  * opened, closed on purpose. Drives the line's state.
  */
-import { asBridgeError, type BridgeError } from '../core/errors.ts';
+import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { SignOnStyle, Transport } from '../transport/transport.ts';
 import type { DeviceMonitor } from './device-manager.ts';
@@ -26,7 +26,7 @@ export class LineAccess {
   private readonly recovery: Recovery;
   /** Why the line could not be opened last; null once it was. */
   private error: BridgeError | null = null;
-  private ended = false;
+  private readonly ended = new AbortController();
 
   constructor(options: LineAccessOptions) {
     this.options = options;
@@ -55,7 +55,7 @@ export class LineAccess {
     if (this.port.isOpen) return;
     if (!urgent && this.recovery.restMs > 0 && this.error !== null) throw this.error;
     this.monitor.attempt();
-    const opened = await this.options.admit?.();
+    const opened = await this.admitted();
     try {
       await this.port.ensureOpen(style);
       this.recovery.reset();
@@ -63,11 +63,11 @@ export class LineAccess {
       this.monitor.answered();
     } catch (thrown) {
       const error = asBridgeError(thrown);
-      if (error.layer !== 'transport' || this.ended) this.monitor.ended();
+      if (error.layer !== 'transport' || this.ended.signal.aborted) this.monitor.ended();
       else this.failed(error);
       throw error;
     } finally {
-      opened?.();
+      opened();
     }
   }
 
@@ -79,7 +79,19 @@ export class LineAccess {
 
   /** From now on a failing opening is what we wanted. */
   end(): void {
-    this.ended = true;
+    this.ended.abort();
+  }
+
+  /** Throws STOPPING when the line ends while it waits for its leave. */
+  private async admitted(): Promise<() => void> {
+    const { admit } = this.options;
+    const { signal } = this.ended;
+    if (admit === undefined) return () => undefined;
+    const leave = admit();
+    await Promise.race([leave, aborted(signal)]);
+    if (!signal.aborted) return leave;
+    void leave.then((left) => left());
+    return fail('STOPPING', 'the line is stopping');
   }
 
   private failed(error: BridgeError): void {
@@ -90,4 +102,11 @@ export class LineAccess {
     this.monitor.exhausted(this.recovery.failures, error);
     this.monitor.suspend('breaker');
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

@@ -58,6 +58,7 @@ export class MeterSlot {
 
   /** What is not the meter's doing leaves its breaker alone: `counts` false. */
   failed(error: BridgeError, counts: boolean): void {
+    if (error.code === 'STOPPING') return;
     const opened = counts && this.recovery.failed();
     this.monitor.failed(error);
     if (!opened) return;

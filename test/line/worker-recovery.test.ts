@@ -61,6 +61,25 @@ describe('a line that cannot be opened', () => {
   });
 });
 
+test('a line that waits for its leave to connect stops at once, and gives the leave back', async () => {
+  let give: (leave: () => void) => void = () => undefined;
+  const admit = (): Promise<() => void> =>
+    new Promise((resolve) => {
+      give = resolve;
+    });
+  const { worker, clock, transport, settled } = await line({}, [], { admit });
+  const job = settled(worker.submit(energyJob(1)));
+  await clock.advance(1000);
+  await worker.stop();
+  expect(await job).toMatchObject({ code: 'STOPPING' });
+  let left = 0;
+  give(() => {
+    left += 1;
+  });
+  await clock.advance(0);
+  expect([left, transport.opens]).toEqual([1, 0]);
+});
+
 describe('a connection that died without a word', () => {
   test('is opened anew after two silent jobs when many meters share it', async () => {
     const { worker, transport, settled } = await line({}, [], { network: true });
