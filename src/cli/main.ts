@@ -48,6 +48,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   decode: async () => (await import('./verbs/decode.ts')).registerDecode,
   detect: async () => (await import('./verbs/detect.ts')).registerDetect,
   listen: async () => (await import('./verbs/listen.ts')).registerListen,
+  diagnose: async () => (await import('./verbs/diagnose.ts')).registerDiagnose,
   status: async () => (await import('./verbs/status.ts')).registerStatus,
   outbox: async () => (await import('./verbs/status.ts')).registerStatus,
   simulate: async () => (await import('./verbs/simulate.ts')).registerSimulate,

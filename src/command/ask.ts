@@ -1,5 +1,5 @@
 /** The other side of commands: who asks adds one, watches it, and has its result. */
-import { BridgeError } from '../core/errors.ts';
+import { BridgeError, errorOfReport } from '../core/errors.ts';
 import { type JsonValue, parseJson } from '../core/json.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Database } from '../store/database.ts';
@@ -109,6 +109,5 @@ function abandoned({ database, request, clock }: Question, id: number): StoredCo
 function errorOf(database: Database, { id, state }: StoredCommand): BridgeError {
   const report = commandError(database, id);
   if (report === null) return new BridgeError('COMMAND_CANCELLED', `the command was ${state}`);
-  const { code, message, ...detail } = report;
-  return new BridgeError(code, message, detail);
+  return errorOfReport(report);
 }

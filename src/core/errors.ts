@@ -53,6 +53,11 @@ export class BridgeError extends Error {
   }
 }
 
+/** The error that a report tells of, as far as it does. */
+export function errorOfReport({ code, message, ...detail }: ErrorReport): BridgeError {
+  return new BridgeError(code, message, detail);
+}
+
 /** Throws a `BridgeError`; an expression, so that it can stand behind `??`. */
 export function fail(code: ErrorCode, message: string, detail?: ErrorDetail): never {
   throw new BridgeError(code, message, detail);

@@ -96,7 +96,7 @@ async function mqttOptions({
     protocol: secure ? 'mqtts' : 'mqtt',
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: Number(port || (secure ? 8883 : 1883)),
-    ...(secure && target.caFile !== null ? { ca: [...rootCertificates, await certificate(target.caFile)] } : {}),
+    ...(secure ? await tlsOptions(target) : {}),
     protocolVersion: target.protocol === '5' ? 5 : 4,
     clientId,
     username: token,
@@ -110,6 +110,11 @@ async function mqttOptions({
     // Its debug log prints the username, which is the token.
     log: () => undefined,
   };
+}
+
+/** Whom to trust besides those that Node knows. Throws MQTT_TLS when the file cannot be read. */
+export async function tlsOptions({ caFile }: Target): Promise<{ readonly ca?: string[] }> {
+  return caFile === null ? {} : { ca: [...rootCertificates, await certificate(caFile)] };
 }
 
 async function certificate(path: string): Promise<string> {

@@ -155,6 +155,24 @@ test('while one acts, those that wait can be cancelled and expire; what acts can
   expect(meter.acted).toBe(1);
 });
 
+test('the daemon stops: what waits is refused, what acts is told', async () => {
+  let finish = (): void => undefined;
+  const busy = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const { executor, database, clock, meter, ask, ended } = await scene({ actions: [busy] });
+  await executor.start();
+  const [acting, waiting] = [ask(), ask()];
+  await until('it acts', () => meter.acted === 1, { clock, stepMs: 50 });
+  const stopped = executor.stop();
+  expect(await ended(waiting)).toMatchObject({ state: 'failed', code: 'STOPPING', startedAt: null });
+  expect(loadCommand(database, acting).state).toBe('running');
+  finish();
+  expect(await ended(acting)).toMatchObject({ state: 'done' });
+  await stopped;
+  expect(loadCommand(database, ask()).state).toBe('queued');
+});
+
 test('a meter that is not there, after a while in which it might have come', async () => {
   const { executor, clock, ask, ended } = await scene();
   await executor.start();

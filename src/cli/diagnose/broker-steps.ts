@@ -1,0 +1,155 @@
+/**
+ * The broker's side. While the daemon runs its own session is judged from its status: a second session with the same token
+ * would throw it out, which is the very trouble that is looked for. Name, port and certificate can be tried beside it.
+ */
+import { lookup } from 'node:dns/promises';
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { BridgeError, errorOfReport, fail } from '../../core/errors.ts';
+import type { ConnectionStatus } from '../../daemon/publisher-set.ts';
+import { sleep, systemClock } from '../../runtime/clock.ts';
+import type { Connection, Target } from '../../store/fleet/types.ts';
+import { type MqttSession, newClientId, openSession, tlsOptions } from '../../thingsboard/connection.ts';
+import { DEVICE_ATTRIBUTES } from '../../thingsboard/topics.ts';
+import { age } from '../table.ts';
+import { BROKER_STEPS, type StepName, type Walk } from './steps.ts';
+
+const CONNECT_MS = 5000;
+const CONNACK_MS = 15_000;
+const ACK_MS = 10_000;
+/** A rival that reconnects is back within seconds. */
+const RIVAL_MS = 3000;
+/** A session that stands for so long has no rival. */
+const UNDISTURBED_MS = 60_000;
+
+export interface Broker {
+  readonly target: Target;
+  readonly connection: Connection;
+  /** Of the running daemon; null without one, undefined when it has told nothing yet. */
+  readonly status: ConnectionStatus | null | undefined;
+}
+
+export async function walkBroker(walk: Walk, broker: Broker, signal: AbortSignal): Promise<void> {
+  const { target, status } = broker;
+  const { protocol, hostname, port } = new URL(target.url);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  await walk.step('dns', () => resolves(host));
+  await walk.step('tcp', () => reaches(host, Number(port)));
+  await walk.step('tls', () =>
+    protocol === 'mqtts:' ? handshake(target, host, Number(port)) : { skipped: `${target.url} is without TLS` },
+  );
+  if (status === null) await walkOwnSession(walk, broker, signal);
+  else await walkDaemonSession(walk, status);
+}
+
+async function resolves(host: string): Promise<string> {
+  const found = await lookup(host, { all: true }).catch((cause: Error) =>
+    fail('MQTT_UNREACHABLE', `${host} has no address: ${cause.message}`, {
+      cause,
+      hint: 'check the name in `target list`, and the name server of this host',
+    }),
+  );
+  return found.map(({ address }) => address).join(', ');
+}
+
+function reaches(host: string, port: number): Promise<string> {
+  return connecting(`${host}:${port}`, (ready) => connectTcp({ host, port }, ready), 'MQTT_UNREACHABLE');
+}
+
+async function handshake(target: Target, host: string, port: number): Promise<string> {
+  const options = { host, port, servername: host, ...(await tlsOptions(target)) };
+  return connecting(`${host}:${port}`, (ready) => connectTls(options, ready), 'MQTT_TLS');
+}
+
+interface Socket {
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  destroy(): unknown;
+}
+
+function connecting(what: string, open: (ready: () => void) => Socket, code: 'MQTT_UNREACHABLE' | 'MQTT_TLS') {
+  return new Promise<string>((resolve, reject) => {
+    const end = (settle: () => void): void => {
+      timer.cancel();
+      socket.destroy();
+      settle();
+    };
+    const socket = open(() => end(() => resolve(what)));
+    const timer = systemClock.setTimer(CONNECT_MS, () =>
+      end(() => reject(new BridgeError(code, `${what} did not answer within ${CONNECT_MS} ms`))),
+    );
+    socket.on('error', (cause) => end(() => reject(new BridgeError(code, `${what}: ${cause.message}`, { cause }))));
+  });
+}
+
+/** No daemon is there to be thrown out: the token is free for us, unless a rival has it. */
+async function walkOwnSession(walk: Walk, { target, connection }: Broker, signal: AbortSignal): Promise<void> {
+  let session: MqttSession | null = null;
+  const open = async (): Promise<string> => {
+    session = await openSession({
+      target,
+      token: connection.token,
+      clientId: newClientId(),
+      clock: systemClock,
+      connackTimeoutMs: CONNACK_MS,
+      ackTimeoutMs: ACK_MS,
+      keepaliveSeconds: 60,
+      signal,
+    });
+    return `MQTT ${target.protocol}, client ID ${session.clientId}`;
+  };
+  try {
+    await walk.step('connack', open);
+    const standing = session as MqttSession | null;
+    await walk.step('puback', async () => {
+      const payload = JSON.stringify({ dlmsDiagnosedAt: systemClock.now() });
+      await standing?.publish({ topic: DEVICE_ATTRIBUTES, payload });
+      return 'a client attribute (dlmsDiagnosedAt) was acknowledged';
+    });
+    await walk.step('token', async () => {
+      const waited = sleep(systemClock, RIVAL_MS, signal).then(() => null);
+      const ended = await Promise.race([standing?.closed, waited]);
+      if (ended) throw ended;
+      return `nobody took the session over within ${RIVAL_MS / 1000} s`;
+    });
+  } finally {
+    (session as MqttSession | null)?.close();
+  }
+}
+
+/** Which step the last error of a daemon's session belongs to. */
+function stepOfSession(code: string): StepName {
+  if (code === 'MQTT_CONFLICT') return 'token';
+  return code === 'MQTT_ACK_TIMEOUT' || code === 'MQTT_REFUSED' ? 'puback' : 'connack';
+}
+
+async function walkDaemonSession(walk: Walk, status: ConnectionStatus | undefined): Promise<void> {
+  const now = systemClock.now();
+  const failed = status?.lastError == null ? null : stepOfSession(status.lastError.code);
+  const isCurrent = status !== undefined && (status.state !== 'connected' || status.conflict);
+  const failedAt = (name: StepName): void => {
+    if (isCurrent && failed === name && status.lastError !== null) throw errorOfReport(status.lastError);
+  };
+  for (const name of BROKER_STEPS.slice(BROKER_STEPS.indexOf('connack'))) {
+    await walk.step(name, () => {
+      if (status === undefined) return { skipped: 'the daemon has told nothing of this connection yet' };
+      failedAt(name);
+      const { state, clientId, connectedSince, messages, pending } = status;
+      if (name === 'connack') {
+        return state === 'connected'
+          ? `the daemon's session stands, ${age(connectedSince, now)} opened, client ID ${clientId}`
+          : { skipped: `the daemon's session is ${state}` };
+      }
+      if (name === 'puback') {
+        return messages > 0
+          ? `${messages} messages acknowledged, ${pending} rows wait`
+          : { skipped: `nothing was published yet; ${pending} rows wait` };
+      }
+      const stands = state === 'connected' && connectedSince !== null ? now - connectedSince : 0;
+      return stands > UNDISTURBED_MS || status.conflicts === 0
+        ? `no other client took the token's session over (${status.conflicts} times since the daemon started)`
+        : {
+            skipped: `taken over ${status.conflicts} times; the session stands for ${Math.round(stands / 1000)} s only`,
+          };
+    });
+  }
+}
