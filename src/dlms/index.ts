@@ -46,6 +46,8 @@ export { type AttributeValue, SetExchange } from './exchange/set-exchange.ts';
 export { unconfirmedWrite, type VariableValue, WriteExchange } from './exchange/write-exchange.ts';
 export { HdlcClientLink } from './hdlc/client-link.ts';
 export type { ClientLink, Discarded, LinkEvent, LinkOutput } from './link.ts';
+export { NO_QUIRKS, parseQuirk, QUIRKS, type Quirks, quirksOf } from './quirks.ts';
+export { readCertificate, readPrivateKey, readPublicKey } from './security/key-material.ts';
 export {
   type AuthenticationLevel,
   DEFAULT_METER_SETTINGS,

@@ -120,6 +120,16 @@ test('public-wait: so long after the public association the other one is opened'
   expect(await pause(20_000)).toBeGreaterThanOrEqual(20_000);
 });
 
+test.each<[Partial<Quirks>, { switchWaitMs: number; switchBaud: boolean }]>([
+  [{}, { switchWaitMs: 400, switchBaud: true }],
+  [{ baudSwitchWait: 2000 }, { switchWaitMs: 2000, switchBaud: true }],
+  [{ noBaudSwitch: true }, { switchWaitMs: 400, switchBaud: false }],
+])('%o: the line is opened so for this meter', async (quirks, style) => {
+  const talking = await talk(quirks);
+  await talking.run((session) => readAttributes(session, [ENERGY]));
+  expect(talking.styles).toEqual([style]);
+});
+
 describe('first-counter', () => {
   test('no counter below it is taken, and none is wasted for it', async () => {
     const store = unkeptCounters();

@@ -8,12 +8,14 @@ import { VirtualClock } from '../../src/runtime/clock.ts';
 import { type Logger, silentLogger } from '../../src/runtime/logger.ts';
 import { startVirtualMeters, type VirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
-import type { Transport } from '../../src/transport/transport.ts';
+import type { SignOnStyle, Transport } from '../../src/transport/transport.ts';
 import { until } from './until.ts';
 
 export interface Conversation {
   readonly clock: VirtualClock;
   readonly meters: VirtualMeters;
+  /** How the line was opened each time, for transports that sign on. */
+  readonly styles: readonly (SignOnStyle | undefined)[];
   /** What the client wrote, with the moment of it. */
   readonly sent: readonly { readonly at: number; readonly octets: Uint8Array }[];
   /** Runs with a standing association; throws what it throws. */
@@ -32,8 +34,13 @@ export async function conversation(
   const clock = new VirtualClock(Date.UTC(2026, 9, 25, 1, 7, 30));
   const [ours, theirs] = memoryPair();
   const sent: { at: number; octets: Uint8Array }[] = [];
+  const styles: (SignOnStyle | undefined)[] = [];
   const recorded: Transport = {
     ...ours,
+    open(events, style) {
+      styles.push(style);
+      return ours.open(events);
+    },
     write(octets) {
       sent.push({ at: clock.now(), octets });
       return ours.write(octets);
@@ -61,6 +68,7 @@ export async function conversation(
     clock,
     meters,
     sent,
+    styles,
     async run<T>(action: (session: MeterSession) => Promise<T>): Promise<T> {
       let outcome: { readonly value: T } | { readonly error: BridgeError } | undefined;
       worker.submit({ meterId: 1, priority: 'command', due: 0, run: action }).then(
