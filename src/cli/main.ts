@@ -43,6 +43,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   call: async () => (await import('./verbs/call.ts')).registerCall,
   clock: async () => (await import('./verbs/clock.ts')).registerClock,
   relay: async () => (await import('./verbs/relay.ts')).registerRelay,
+  key: async () => (await import('./verbs/key.ts')).registerKey,
   image: async () => (await import('./verbs/image.ts')).registerImage,
   commands: async () => (await import('./verbs/commands.ts')).registerCommands,
   decode: async () => (await import('./verbs/decode.ts')).registerDecode,

@@ -432,6 +432,13 @@ export const ERROR_CODES = {
     'the meter finds the image wrong: check that the file and its identifier are for this meter',
   ),
 
+  KEY_CHANGE_FAILED: row(
+    'meter',
+    'credentials',
+    false,
+    'the new key opens no association: check the master key (KEK), and keep the old key',
+  ),
+
   // ThingsBoard.
   MQTT_UNREACHABLE: row(
     'mqtt',

@@ -201,7 +201,7 @@ function cipheringOf(
 ): Ciphering | 'no-title' | null {
   if (!context.endsWith('_WITH_CIPHERING') || security.keys === null) return null;
   if (clientTitle?.length !== SYSTEM_TITLE_OCTETS) return 'no-title';
-  return new Ciphering({ security, keys: security.keys, counters, clientTitle, clientKey });
+  return new Ciphering({ security, keys: { ...security.keys }, counters, clientTitle, clientKey });
 }
 
 /** The client's key for signatures: that of a certificate it sends, where an authority is trusted; else the known one. */

@@ -4,12 +4,12 @@
  * (octets). All chance is seeded. What a fault does inside of an APDU it cannot do when that is ciphered.
  */
 import { fail } from '../../core/errors.ts';
-import { IMAGE_METHOD, IMAGE_TRANSFER } from '../../dlms/cosem/image-transfer.ts';
 import { decodeFrame, encodeFrame } from '../../dlms/hdlc/frame.ts';
 import { decodeApdu, encodeApdu } from '../../dlms/xdlms/apdu.ts';
 import { invokeIdAndPriorityOf } from '../../dlms/xdlms/invoke-id.ts';
 import type { Framing } from '../../transport/link-address.ts';
 import { BLOCK_FAULTS } from './block-faults.ts';
+import { OBJECT_FAULTS } from './object-faults.ts';
 import { integerBetween, type Random, randomBytes, seededRandom, seedOf } from './random.ts';
 import { REFUSALS, refusal } from './refusals.ts';
 
@@ -161,39 +161,20 @@ export const FAULTS = {
     parameter: null,
     make: () => ({ hears: (request) => shiftRequested(request, 1), says: (answer) => shiftAnswered(answer, -1) }),
   },
-  'object-count': {
-    description: 'announces another number of objects than its object list has',
-    parameter: { meaning: 'objects too many, 0 to 100', default: 3 },
-    make: ({ parameter }) => ({ says: (answer) => withObjectsAnnounced(answer, parameter) }),
-  },
-  'lose-image-block': {
-    description: 'acknowledges every n-th block of an image and loses it',
-    parameter: { meaning: 'blocks', default: 7 },
+  'lose-nth-frame': {
+    description: 'sends all frames but the n-th',
+    parameter: { meaning: 'frames', default: 5 },
     make: ({ parameter }) => {
-      let heard = 0;
+      let sent = 0;
       return {
-        refuses: (request) => {
-          if (!isImageCall(request, IMAGE_METHOD.transferBlock)) return null;
-          heard += 1;
-          return heard % parameter === 0 ? actionAnswer(request, SUCCESS) : null;
+        sends: (piece) => {
+          sent += 1;
+          return sent === parameter ? [] : [piece];
         },
       };
     },
   },
-  'verify-pending': {
-    description: 'answers temporary-failure to the first calls of image_verify',
-    parameter: { meaning: 'calls', default: 2 },
-    make: ({ parameter }) => {
-      let heard = 0;
-      return {
-        refuses: (request) => {
-          if (!isImageCall(request, IMAGE_METHOD.verify)) return null;
-          heard += 1;
-          return heard <= parameter ? actionAnswer(request, TEMPORARY_FAILURE) : null;
-        },
-      };
-    },
-  },
+  ...OBJECT_FAULTS,
   'no-invoke-echo': {
     description: 'answers every request with invoke-id 0',
     parameter: null,
@@ -320,37 +301,6 @@ function shiftAnswered(answer: Uint8Array, by: number): Uint8Array {
   if (apdu.apdu !== 'get-response' || apdu.type !== 'with-datablock') return answer;
   return encodeApdu({ ...apdu, blockNumber: (apdu.blockNumber + by) >>> 0 });
 }
-
-const SUCCESS = 0;
-const TEMPORARY_FAILURE = 2;
-/** action-request-normal: tag, form, invoke id, class, logical name, method. */
-const ACTION_REQUEST_NORMAL = [0xc3, 0x01] as const;
-const INVOKE_ID_AT = 2;
-const METHOD_AT = 11;
-
-function isImageCall(request: Uint8Array, method: number): boolean {
-  const isAction = ACTION_REQUEST_NORMAL.every((octet, at) => request[at] === octet);
-  return isAction && request[3] === 0 && request[4] === IMAGE_TRANSFER && request[METHOD_AT] === method;
-}
-
-function actionAnswer(request: Uint8Array, result: number): Uint8Array {
-  return Uint8Array.of(0xc7, 0x01, request[INVOKE_ID_AT] ?? 0, result, 0);
-}
-
-/** Class 15 or 1 in an entry of an object list: structure of 4, long-unsigned. */
-const FIRST_OBJECT = [0x02, 0x04, 0x12, 0x00];
-
-/** Changes the count before the first object, where there is one. Before the others an object without methods may end, `01 00`. */
-function withObjectsAnnounced(answer: Uint8Array, more: number): Uint8Array {
-  if (answer[0] !== GET_RESPONSE) return answer;
-  const first = answer.findIndex((_, at) => FIRST_OBJECT.every((octet, index) => answer[at + index] === octet));
-  if (first < 2 || answer[first - 2] !== ARRAY || answer[first - 1] === 0) return answer;
-  const copy = answer.slice();
-  copy[first - 1]! += more;
-  return copy;
-}
-
-const ARRAY = 0x01;
 
 function withoutInvokeId(answer: Uint8Array): Uint8Array {
   if (answer[0] !== GET_RESPONSE) return answer;

@@ -51,11 +51,17 @@ export interface MeterSecurity {
   /** null: associations are opened. */
   readonly preEstablished: { readonly clientTitle: Uint8Array } | null;
   /** null: the meter knows no ciphering. */
-  readonly keys: { readonly encryption: Uint8Array; readonly authentication: Uint8Array } | null;
+  readonly keys: MeterKeys | null;
   readonly masterKey: Uint8Array | null;
   readonly agreement: { readonly privateKey: Uint8Array; readonly clientPublicKey: Uint8Array } | null;
   /** For HLS with ECDSA, general-signing, and one-pass key agreement. */
   readonly signatures: MeterSignatures | null;
+}
+
+/** The keys of now: they can be changed by the security setup object. An association keeps those that it was opened with. */
+export interface MeterKeys {
+  encryption: Uint8Array;
+  authentication: Uint8Array;
 }
 
 export interface MeterSignatures {
