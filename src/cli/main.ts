@@ -36,6 +36,8 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   meter: async () => (await import('./verbs/meter.ts')).registerMeter,
   line: async () => (await import('./verbs/line.ts')).registerLine,
   target: async () => (await import('./verbs/target.ts')).registerTarget,
+  import: async () => (await import('./verbs/import.ts')).registerImport,
+  export: async () => (await import('./verbs/export.ts')).registerExport,
   read: async () => (await import('./verbs/read.ts')).registerRead,
   scan: async () => (await import('./verbs/scan.ts')).registerScan,
   profile: async () => (await import('./verbs/profile.ts')).registerProfile,

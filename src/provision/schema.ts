@@ -13,7 +13,7 @@ import {
   SESSION_POLICIES,
 } from '../dlms/settings.ts';
 import { CONFORMANCE_BITS } from '../dlms/xdlms/conformance.ts';
-import { parseKeyedPoint, parseKeyedPoints } from '../reading/point-text.ts';
+import { parseKeyedPoint, splitPoints } from '../reading/point-text.ts';
 import type { NewPointGroup, NewProfile } from '../store/fleet/types.ts';
 
 /** A text that a function of ours reads: what it throws is the message. */
@@ -72,10 +72,13 @@ const SETTINGS = {
   quirks: z.array(read(parseQuirk)).transform((quirks): Partial<Quirks> => Object.assign({}, ...quirks)),
 } satisfies { readonly [name in keyof MeterSettings]: z.ZodType<MeterSettings[name]> };
 
-/** Settings as `settingsSchema` reads them, none left out that differs from the defaults. */
-export function writtenSettings(settings: MeterSettings): Readonly<Record<string, unknown>> {
+/** Settings as `settingsSchema` reads them, none left out that differs from the usual ones. */
+export function writtenSettings(
+  settings: MeterSettings,
+  usual: MeterSettings = DEFAULT_METER_SETTINGS,
+): Readonly<Record<string, unknown>> {
   const own = Object.entries(settings).filter(
-    ([name, value]) => !isDeepStrictEqual(value, DEFAULT_METER_SETTINGS[name as keyof MeterSettings]),
+    ([name, value]) => !isDeepStrictEqual(value, usual[name as keyof MeterSettings]),
   );
   return Object.fromEntries(
     own.map(([name, value]) => [name, name === 'quirks' ? quirkTexts(settings.quirks) : value]),
@@ -97,7 +100,7 @@ export const secondsSchema = z
 const points = z.array(read(parseKeyedPoint)).min(1);
 
 /** Several points in one text, as `--points` takes them, or a list of them. */
-export const pointsSchema = z.union([read(parseKeyedPoints), points]);
+export const pointsSchema = z.preprocess((given) => (typeof given === 'string' ? splitPoints(given) : given), points);
 
 export const groupSchema = z
   .strictObject({

@@ -58,9 +58,12 @@ export function pointText({ classId, obis, attribute }: PointAddress): string {
 
 /** `POINT=key@option,POINT=key`. Throws INVALID_POINT. */
 export function parseKeyedPoints(text: string): KeyedPoint[] {
-  return split(text, ',')
-    .filter((part) => part.trim() !== '')
-    .map(parseKeyedPoint);
+  return splitPoints(text).map(parseKeyedPoint);
+}
+
+/** The texts of several points. */
+export function splitPoints(text: string): string[] {
+  return split(text, ',').filter((part) => part.trim() !== '');
 }
 
 /** `POINT=key@option@option`. Throws INVALID_POINT. */

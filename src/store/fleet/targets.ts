@@ -12,20 +12,26 @@ import { canonicalTargetUrl, validName } from './validate.ts';
  * Throws ALREADY_EXISTS (name), DUPLICATE_TOKEN, INVALID_VALUE.
  */
 export function addTarget(database: Database, target: NewTarget): number {
+  return inTransaction(database, () => {
+    const id = insertTarget(database, target);
+    bumpRevision(database.sql);
+    return id;
+  });
+}
+
+/** The same within the transaction of the caller, who bumps the revision. */
+export function insertTarget(database: Database, target: NewTarget): number {
   const { sql } = database;
   const name = validName('the target name', target.name);
   const url = canonicalTargetUrl(target.url);
-  return inTransaction(database, () => {
-    if (sql.prepare('SELECT 1 FROM target WHERE name = ?').get(name) !== undefined) {
-      fail('ALREADY_EXISTS', `there is a target "${name}" already`);
-    }
-    if (target.mode === 'device') requireRoomForDeviceTarget(database);
-    const insert = sql.prepare('INSERT INTO target (name, url, protocol, mode, ca_file) VALUES (?, ?, ?, ?, ?)');
-    const id = Number(insert.run(name, url, target.protocol, target.mode, target.caFile).lastInsertRowid);
-    addConnection(database, { id, url }, null, target.token);
-    bumpRevision(sql);
-    return id;
-  });
+  if (sql.prepare('SELECT 1 FROM target WHERE name = ?').get(name) !== undefined) {
+    fail('ALREADY_EXISTS', `there is a target "${name}" already`);
+  }
+  if (target.mode === 'device') requireRoomForDeviceTarget(database);
+  const insert = sql.prepare('INSERT INTO target (name, url, protocol, mode, ca_file) VALUES (?, ?, ?, ?, ?)');
+  const id = Number(insert.run(name, url, target.protocol, target.mode, target.caFile).lastInsertRowid);
+  addConnection(database, { id, url }, null, target.token);
+  return id;
 }
 
 function requireRoomForDeviceTarget({ sql }: Database): void {
