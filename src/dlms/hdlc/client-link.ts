@@ -22,7 +22,7 @@ import { asBridgeError, BridgeError, fail } from '../../core/errors.ts';
 import { type ClientLink, isNotification, type LinkOutput } from '../link.ts';
 import { clientAddress, serverAddressOf } from './address.ts';
 import { apdusIn } from './apdus.ts';
-import { AWAITED, type HdlcClientState, lostBy, REACTIONS } from './client-states.ts';
+import { AWAITED, COMMANDS, type HdlcClientState, type LinkCommand, lostBy, REACTIONS } from './client-states.ts';
 import type { HdlcControl, HdlcFrame } from './frame.ts';
 import { LLC_COMMAND, segmentsOf } from './llc.ts';
 import { type HdlcLinkSettings, Negotiation } from './negotiation.ts';
@@ -81,6 +81,11 @@ export class HdlcClientLink implements ClientLink {
     this.negotiation = new Negotiation(settings);
   }
 
+  /** See `client-states.ts`. */
+  get stateName(): HdlcClientState {
+    return this.state;
+  }
+
   /** What was negotiated with the meter; the defaults before that. */
   get negotiated(): HdlcLimits {
     return this.negotiation.limits;
@@ -96,7 +101,7 @@ export class HdlcClientLink implements ClientLink {
   }
 
   send(apdu: Uint8Array): LinkOutput {
-    this.requireLink();
+    this.require('send');
     this.sender.enqueue(segmentsOf(LLC_COMMAND, apdu, this.negotiated.sendInfoLength));
     if (this.state === 'connected') this.begin('awaiting');
     if (this.sender.isIdle) this.sendNext();
@@ -104,7 +109,7 @@ export class HdlcClientLink implements ClientLink {
   }
 
   listen(): LinkOutput {
-    this.requireLink();
+    this.require('listen');
     if (this.state === 'connected') {
       this.begin('awaiting');
       if (this.hasTurn) this.poll();
@@ -113,15 +118,14 @@ export class HdlcClientLink implements ClientLink {
   }
 
   keepAlive(): LinkOutput {
-    this.requireLink();
-    if (this.state !== 'connected') fail('INTERNAL', 'a keep-alive while an answer is awaited', { layer: 'hdlc' });
+    this.require('keepAlive');
     this.begin('polling');
     this.poll();
     return this.output.take();
   }
 
   notify(apdu: Uint8Array): LinkOutput {
-    this.requireLink();
+    this.require('notify');
     const segments = segmentsOf(LLC_COMMAND, apdu, this.negotiated.sendInfoLength);
     for (const [index, information] of segments.entries()) {
       this.sendControl({ frameType: 'UI', pollFinal: false }, information, index < segments.length - 1);
@@ -133,9 +137,14 @@ export class HdlcClientLink implements ClientLink {
     return this.sender.isIdle && !this.sender.waits;
   }
 
-  private requireLink(): void {
-    if (this.state === 'polling') fail('INTERNAL', 'a request while a keep-alive is awaited', { layer: 'hdlc' });
-    if (this.state !== 'connected' && this.state !== 'awaiting') fail('LINK_LOST', `the HDLC link is ${this.state}`);
+  /** Whether the command has a place in this state stands in `COMMANDS`. */
+  private require(command: LinkCommand): void {
+    const { state } = this;
+    if (COMMANDS[state][command] !== undefined) return;
+    if (state === 'awaiting' || state === 'polling') {
+      fail('INTERNAL', `${command} while the HDLC link is ${state}`, { layer: 'hdlc' });
+    }
+    fail('LINK_LOST', `the HDLC link is ${state}`);
   }
 
   private sendNext(): void {

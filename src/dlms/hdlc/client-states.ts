@@ -65,6 +65,41 @@ export const REACTIONS: Readonly<Record<HdlcClientState, Readonly<Record<HdlcFra
   disconnecting: { ...STALE, UA: 'end', DM: 'end', FRMR: 'end' },
 };
 
+/** The state that a reaction leads to; null: it stays, or what the frame holds decides. */
+export const LEADS_TO: Readonly<Record<Reaction, HdlcClientState | null>> = {
+  establish: 'connected',
+  /** Once: connecting anew without parameters. */
+  refused: 'disconnected',
+  lost: 'disconnected',
+  /** Once it is whole, and no notification. */
+  inform: 'connected',
+  acknowledge: null,
+  alive: 'connected',
+  notify: null,
+  end: 'disconnected',
+  stale: null,
+};
+
+export type LinkCommand = 'connect' | 'send' | 'listen' | 'keepAlive' | 'notify' | 'disconnect' | 'retries used up';
+
+const ANYWHERE = { connect: 'connecting', disconnect: 'disconnecting' } as const;
+
+/** What the owner of the link may do; what has no place here is refused, LINK_LOST or INTERNAL. */
+export const COMMANDS: Readonly<Record<HdlcClientState, Partial<Record<LinkCommand, HdlcClientState>>>> = {
+  disconnected: { connect: 'connecting', disconnect: 'disconnected' },
+  connecting: { ...ANYWHERE, 'retries used up': 'disconnected' },
+  connected: { ...ANYWHERE, send: 'awaiting', listen: 'awaiting', keepAlive: 'polling', notify: 'connected' },
+  awaiting: {
+    ...ANYWHERE,
+    send: 'awaiting',
+    listen: 'awaiting',
+    notify: 'awaiting',
+    'retries used up': 'disconnected',
+  },
+  polling: { ...ANYWHERE, 'retries used up': 'disconnected' },
+  disconnecting: { ...ANYWHERE, 'retries used up': 'disconnected' },
+};
+
 /** What each waiting state waits for, in words. */
 export const AWAITED = {
   connecting: 'UA to the SNRM',

@@ -17,6 +17,7 @@ import {
   parseIdentification,
 } from './messages.ts';
 import { addEvenParity, hasEvenParity, stripParity } from './parity.ts';
+import { SIGN_ON_TRANSITIONS, type SignOnInput, type SignOnState } from './sign-on-states.ts';
 
 export interface SignOnSettings {
   /** Device address; null calls whoever is there. */
@@ -60,7 +61,7 @@ const KEPT_EVIDENCE = 16;
 export class ModeESignOn {
   private readonly settings: SignOnSettings;
   private readonly request: Uint8Array;
-  private state: 'idle' | 'identifying' | 'ended' = 'idle';
+  private current: SignOnState = 'idle';
   private line: Uint8Array = new Uint8Array(0);
   private attempts = 0;
   private octets = 0;
@@ -73,13 +74,17 @@ export class ModeESignOn {
     this.request = encodeRequest(settings.address);
   }
 
+  get state(): SignOnState {
+    return this.current;
+  }
+
   /** The rate that the line must have before `start`. */
   get initialBaudRate(): number {
     return INITIAL_BAUD_RATE;
   }
 
   start(): SignOnOutput {
-    this.state = 'identifying';
+    this.move('start');
     this.attempts = 0;
     this.octets = 0;
     this.echoes = 0;
@@ -89,9 +94,9 @@ export class ModeESignOn {
 
   /** Octets of the line, in any portions. What comes after the end belongs to HDLC and is not looked at. */
   receive(bytes: Uint8Array): SignOnOutput {
-    if (this.state === 'idle') fail('INTERNAL', 'the sign-on was not started', { layer: 'mode-e' });
+    this.move('octets');
     let from = 0;
-    while (this.state === 'identifying' && from < bytes.length) {
+    while (this.current === 'identifying' && from < bytes.length) {
       const portion = bytes.subarray(from, Math.min(from + LONGEST_LINE, bytes.length));
       const end = portion.findIndex((octet) => (octet & 0x7f) === LINE_FEED);
       const taken = end < 0 ? portion : portion.subarray(0, end + 1);
@@ -107,9 +112,9 @@ export class ModeESignOn {
 
   /** No identification came in time: the request is repeated, or the sign-on has failed. */
   timeout(): SignOnOutput {
-    if (this.state !== 'identifying') return NOTHING;
+    if (this.current !== 'identifying') return NOTHING;
     if (this.attempts <= this.settings.retries) return this.call();
-    return this.end({ kind: 'failed', error: this.silence() });
+    return this.end('retries used up', { kind: 'failed', error: this.silence() });
   }
 
   private call(): SignOnOutput {
@@ -125,18 +130,24 @@ export class ModeESignOn {
       const error = new BridgeError('MODE_E_NOT_OFFERED', `${manufacturer} "${name}" does not offer HDLC (mode E)`, {
         facts: { manufacturer, identification: name, baudChar: identification.baudChar },
       });
-      return this.end(identified, { kind: 'failed', error });
+      return this.end('identified', identified, { kind: 'failed', error });
     }
     const { switchBaud } = this.settings;
     const selection = encodeHdlcSelection(switchBaud ? identification.baudChar : INITIAL_BAUD_CHARACTER);
     const baudRate = switchBaud ? identification.baudRate : INITIAL_BAUD_RATE;
-    const { events } = this.end(identified, { kind: 'ready', baudRate });
+    const { events } = this.end('identified', identified, { kind: 'ready', baudRate });
     const delayMs = identification.reactionTime20ms ? REACTION_MS.fast : REACTION_MS.normal;
     return { send: [this.outgoing(selection)], delayMs, events };
   }
 
-  private end(...events: readonly SignOnEvent[]): SignOnOutput {
-    this.state = 'ended';
+  private move(input: SignOnInput): void {
+    const next = SIGN_ON_TRANSITIONS[this.current][input];
+    if (next === null) fail('INTERNAL', `sign-on: ${input} while ${this.current}`, { layer: 'mode-e' });
+    this.current = next;
+  }
+
+  private end(input: SignOnInput, ...events: readonly SignOnEvent[]): SignOnOutput {
+    this.move(input);
     this.line = new Uint8Array(0);
     return { send: [], delayMs: 0, events };
   }
