@@ -22,13 +22,23 @@ import { asBridgeError, BridgeError, fail } from '../../core/errors.ts';
 import { type ClientLink, isNotification, type LinkOutput } from '../link.ts';
 import { clientAddress, serverAddressOf } from './address.ts';
 import { apdusIn } from './apdus.ts';
-import { AWAITED, COMMANDS, type HdlcClientState, type LinkCommand, lostBy, REACTIONS } from './client-states.ts';
+import {
+  type Attempts,
+  AWAITED,
+  COMMANDS,
+  type HdlcClientState,
+  type LinkCommand,
+  lostBy,
+  NO_ATTEMPTS,
+  REACTIONS,
+} from './client-states.ts';
 import type { HdlcControl, HdlcFrame } from './frame.ts';
 import { LLC_COMMAND, segmentsOf } from './llc.ts';
 import { type HdlcLinkSettings, Negotiation } from './negotiation.ts';
 import { Notifications } from './notifications.ts';
 import { StepOutput } from './output.ts';
 import type { HdlcLimits } from './parameters.ts';
+import { PrimaryTurn } from './primary-turn.ts';
 import { SegmentReceiver, SegmentSender } from './sequence.ts';
 import { type Discard, type HeardFrame, StationInput } from './station-input.ts';
 
@@ -42,18 +52,6 @@ export const MAX_APDU_LENGTH = 4 * 1024 * 1024;
 const MAX_POLLS_IN_A_ROW = 20;
 const NO_OCTETS = new Uint8Array(0);
 
-/** What was done in vain since the last progress. */
-interface Attempts {
-  timeouts: number;
-  /** Of I-frames that the meter has had its turn to take. */
-  repetitions: number;
-  /** Polls that brought no answer. */
-  polls: number;
-  answeredDuplicate: boolean;
-}
-
-const NO_ATTEMPTS: Attempts = { timeouts: 0, repetitions: 0, polls: 0, answeredDuplicate: false };
-
 export class HdlcClientLink implements ClientLink {
   private readonly retries: number;
   private readonly negotiation: Negotiation;
@@ -63,13 +61,10 @@ export class HdlcClientLink implements ClientLink {
   private readonly notifications = new Notifications(MAX_APDU_LENGTH);
   private state: HdlcClientState = 'disconnected';
   private attempts: Attempts = { ...NO_ATTEMPTS };
-  /** Frames received since our last poll. */
-  private received = 0;
-  /** The meter gave the turn back, or never had it. */
-  private hasTurn = true;
   /** The meter has sent REJ on this link, so it knows it. */
   private knowsReject = false;
   private readonly output: StepOutput;
+  private readonly turn: PrimaryTurn;
 
   /** Throws INVALID_VALUE for addresses that HDLC cannot carry. `retries` is how often silence is answered by repeating. */
   constructor(settings: HdlcLinkSettings, retries = DEFAULT_RETRIES) {
@@ -78,6 +73,8 @@ export class HdlcClientLink implements ClientLink {
     this.retries = retries;
     this.output = new StepOutput(client, server);
     this.input = new StationInput(client, server, this.output);
+    const { sender, receiver, output, input } = this;
+    this.turn = new PrimaryTurn({ sender, receiver, output, onSent: (bytes) => input.sent(bytes) });
     this.negotiation = new Negotiation(settings);
   }
 
@@ -96,7 +93,7 @@ export class HdlcClientLink implements ClientLink {
     this.takeAll(this.input.flush());
     this.begin('connecting');
     this.negotiation.begin();
-    this.sendSnrm();
+    this.turn.snrm(this.negotiation.information);
     return this.output.take();
   }
 
@@ -112,7 +109,7 @@ export class HdlcClientLink implements ClientLink {
     this.require('listen');
     if (this.state === 'connected') {
       this.begin('awaiting');
-      if (this.hasTurn) this.poll();
+      if (this.turn.isOurs) this.turn.poll();
     }
     return this.output.take();
   }
@@ -120,16 +117,13 @@ export class HdlcClientLink implements ClientLink {
   keepAlive(): LinkOutput {
     this.require('keepAlive');
     this.begin('polling');
-    this.poll();
+    this.turn.poll();
     return this.output.take();
   }
 
   notify(apdu: Uint8Array): LinkOutput {
     this.require('notify');
-    const segments = segmentsOf(LLC_COMMAND, apdu, this.negotiated.sendInfoLength);
-    for (const [index, information] of segments.entries()) {
-      this.sendControl({ frameType: 'UI', pollFinal: false }, information, index < segments.length - 1);
-    }
+    this.turn.unnumbered(apdu, this.negotiated.sendInfoLength);
     return this.output.take();
   }
 
@@ -149,7 +143,7 @@ export class HdlcClientLink implements ClientLink {
 
   private sendNext(): void {
     this.sender.next();
-    this.sendBurst();
+    this.turn.burst();
   }
 
   receive(bytes: Uint8Array): LinkOutput {
@@ -175,19 +169,19 @@ export class HdlcClientLink implements ClientLink {
     if (this.state === 'disconnected') this.output.event({ kind: 'disconnected' });
     else {
       this.begin('disconnecting');
-      this.sendControl({ frameType: 'DISC', pollFinal: true });
+      this.turn.disc();
     }
     return this.output.take();
   }
 
   private repeat(): void {
     this.attempts.polls = 0;
-    if (this.state === 'connecting') this.sendSnrm();
-    else if (this.state === 'disconnecting') this.sendControl({ frameType: 'DISC', pollFinal: true });
-    else if (this.sender.unacknowledged === 0 || this.attempts.timeouts % 2 === 1) this.poll();
+    if (this.state === 'connecting') this.turn.snrm(this.negotiation.information);
+    else if (this.state === 'disconnecting') this.turn.disc();
+    else if (this.sender.unacknowledged === 0 || this.attempts.timeouts % 2 === 1) this.turn.poll();
     else {
       this.sender.rewind();
-      this.sendBurst();
+      this.turn.burst();
     }
   }
 
@@ -216,7 +210,7 @@ export class HdlcClientLink implements ClientLink {
         }
         break;
       case 'alive':
-        this.hasTurn = true;
+        this.turn.isOurs = true;
         this.alive();
         break;
       case 'notify':
@@ -241,7 +235,7 @@ export class HdlcClientLink implements ClientLink {
       return;
     }
     this.knowsReject = false;
-    this.hasTurn = true;
+    this.turn.isOurs = true;
     this.state = 'connected';
     this.output.event({ kind: 'connected' });
   }
@@ -252,12 +246,12 @@ export class HdlcClientLink implements ClientLink {
       return;
     }
     this.progress();
-    this.sendSnrm();
+    this.turn.snrm(this.negotiation.information);
   }
 
   private inform(frame: HdlcFrame, { ns, nr, pollFinal }: InformationControl, discard: Discard): void {
-    const hadTurn = this.hasTurn;
-    if (pollFinal) this.hasTurn = true;
+    const hadTurn = this.turn.isOurs;
+    if (pollFinal) this.turn.isOurs = true;
     if (this.sender.acknowledge(nr) > 0) this.progress();
     const accepted = this.receiver.accept(ns, frame.segmented, frame.information ?? NO_OCTETS);
     switch (accepted.kind) {
@@ -267,7 +261,7 @@ export class HdlcClientLink implements ClientLink {
         const wanted = accepted.kind === 'gap' || this.receiver.began;
         if (this.state === 'awaiting' && pollFinal && wanted && !this.attempts.answeredDuplicate) {
           this.attempts.answeredDuplicate = true;
-          this.poll(accepted.kind === 'gap' && this.knowsReject ? 'REJ' : 'RR');
+          this.turn.poll(accepted.kind === 'gap' && this.knowsReject ? 'REJ' : 'RR');
         }
         return;
       }
@@ -278,16 +272,16 @@ export class HdlcClientLink implements ClientLink {
         return;
       case 'segment':
         this.progress();
-        this.received += 1;
+        this.turn.received += 1;
         // The first of a message may follow another one within the turn that we gave.
         if (this.state === 'connected' && hadTurn) {
           this.lose(new BridgeError('LINK_LOST', 'the meter began a long message that nobody asked for'));
-        } else if (this.state !== 'connected' && (pollFinal || this.received >= this.negotiated.receiveWindow)) {
-          this.poll();
+        } else if (this.state !== 'connected' && (pollFinal || this.turn.received >= this.negotiated.receiveWindow)) {
+          this.turn.poll();
         }
         return;
       case 'whole':
-        this.received += 1;
+        this.turn.received += 1;
         this.deliver(accepted.information, pollFinal);
     }
   }
@@ -321,7 +315,7 @@ export class HdlcClientLink implements ClientLink {
 
   private acknowledge({ frameType, nr, pollFinal }: SupervisoryControl): void {
     if (this.sender.acknowledge(nr) > 0) this.progress();
-    if (pollFinal) this.hasTurn = true;
+    if (pollFinal) this.turn.isOurs = true;
     if (frameType === 'REJ') this.knowsReject = true;
     else if (!pollFinal) return;
     if (this.sender.unacknowledged > 0 && frameType !== 'RNR') {
@@ -329,8 +323,8 @@ export class HdlcClientLink implements ClientLink {
       if (this.attempts.repetitions >= this.retries) return;
       this.attempts.repetitions += 1;
       this.sender.rewind();
-      this.sendBurst();
-    } else if (this.sender.unsent > 0 && frameType !== 'RNR') this.sendBurst();
+      this.turn.burst();
+    } else if (this.sender.unsent > 0 && frameType !== 'RNR') this.turn.burst();
     else if (this.sender.waits && frameType !== 'RNR') this.sendNext();
     else this.pollOn();
   }
@@ -339,7 +333,7 @@ export class HdlcClientLink implements ClientLink {
   private pollOn(): void {
     if (this.attempts.polls >= MAX_POLLS_IN_A_ROW) return;
     this.attempts.polls += 1;
-    this.poll();
+    this.turn.poll();
   }
 
   private notified(frame: HdlcFrame, discard: Discard): void {
@@ -363,27 +357,5 @@ export class HdlcClientLink implements ClientLink {
     this.sender.clear();
     this.sender.finish();
     this.output.event({ kind: 'failed', error });
-  }
-
-  private sendSnrm(): void {
-    this.sendControl({ frameType: 'SNRM', pollFinal: true }, this.negotiation.information);
-  }
-
-  private sendBurst(): void {
-    this.received = 0;
-    this.hasTurn = false;
-    for (const { ns, information, segmented, pollFinal } of this.sender.burst()) {
-      this.sendControl({ frameType: 'I', ns, nr: this.receiver.vr, pollFinal }, information, segmented);
-    }
-  }
-
-  private poll(frameType: 'RR' | 'REJ' = 'RR'): void {
-    this.received = 0;
-    this.hasTurn = false;
-    this.sendControl({ frameType, nr: this.receiver.vr, pollFinal: true });
-  }
-
-  private sendControl(control: HdlcControl, information: Uint8Array | null = null, segmented = false): void {
-    this.input.sent(this.output.frame(control, information, segmented));
   }
 }

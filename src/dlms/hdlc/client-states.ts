@@ -100,6 +100,18 @@ export const COMMANDS: Readonly<Record<HdlcClientState, Partial<Record<LinkComma
   disconnecting: { ...ANYWHERE, 'retries used up': 'disconnected' },
 };
 
+/** What was done in vain since the last progress. */
+export interface Attempts {
+  timeouts: number;
+  /** Of I-frames that the meter has had its turn to take. */
+  repetitions: number;
+  /** Polls that brought no answer. */
+  polls: number;
+  answeredDuplicate: boolean;
+}
+
+export const NO_ATTEMPTS: Attempts = { timeouts: 0, repetitions: 0, polls: 0, answeredDuplicate: false };
+
 /** What each waiting state waits for, in words. */
 export const AWAITED = {
   connecting: 'UA to the SNRM',
