@@ -304,7 +304,7 @@ export class HdlcClientLink implements ClientLink {
       this.sendNext();
     } else if (this.state === 'connected' && this.sender.unsent > 0) {
       this.begin('awaiting');
-      if (this.sender.unacknowledged === 0) this.sendBurst();
+      if (this.sender.unacknowledged === 0) this.turn.burst();
     } else if (this.state === 'awaiting' && pollFinal) this.pollOn();
   }
 
