@@ -12,6 +12,7 @@ import { decodeApdu } from '../../src/dlms/xdlms/apdu.ts';
 import { type Bench, documentOf, newBench, type Running } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { ownMeters } from '../support/scene.ts';
 import { hasSocat, ptyPair } from '../support/socat.ts';
 import { bytesOf, loadVectors, type Vector } from '../support/vectors.ts';
 
@@ -194,5 +195,29 @@ describe.concurrent('listen', () => {
     expect(await bench.failure(['listen', 'serial+e:///dev/none'])).toMatchObject({ status: 2, code: 'INVALID_LINK' });
     const missing = await bench.failure(['listen', 'serial:///dev/none']);
     expect(missing).toMatchObject({ status: 1, code: 'SERIAL_PORT_MISSING' });
+  });
+
+  test('what a meter pushes when its push setup is called', async ({ onTestFinished }) => {
+    const bench = newBench(onTestFinished);
+    const port = await freePort();
+    const listening = bench.start(['listen', `tcp://127.0.0.1:${port}`], { db: false });
+    (await connected(bench, port)).destroy();
+    const { links } = await ownMeters(bench);
+    const link = links[0] ?? '';
+    const setup = '40:0.0.25.9.0.255';
+    const destination = [
+      { type: 'enum', value: 0 },
+      { type: 'octet-string', value: `"127.0.0.1:${port}"` },
+      { type: 'enum', value: 0 },
+    ];
+    expect(await bench.failure(['call', link, `${setup}:1`, '--client', '1'])).toMatchObject({
+      code: 'DATA_ACCESS_OTHER_REASON',
+    });
+    await bench.json(['set', link, `${setup}:3`, `structure:${JSON.stringify(destination)}`, '--client', '1']);
+    const { stdout } = await bench.run(['read', link, `${setup}:3`, '--client', '1']);
+    expect(stdout).toContain(`tcp to 127.0.0.1:${port}, A-XDR APDU`);
+    expect(await bench.json(['call', link, `${setup}:1`, '--client', '1'])).toMatchObject({ name: 'push' });
+    await eventually('the push is printed', () => listening.stdout.includes('APDU: data-notification'));
+    expect(listening.stdout).toContain('1.0.1.8.0.255');
   });
 });

@@ -16,6 +16,7 @@ import { DEFAULT_MAX_PDU, MeterModel } from './meter-model.ts';
 import type { SecurityOptions } from './meter-security.ts';
 import type { ProfileOptions } from './object-model.ts';
 import type { ProfileRow } from './profiles.ts';
+import { sendPush } from './push-sender.ts';
 import { seedOf } from './random.ts';
 import type { MeterReport } from './truth.ts';
 import { VirtualMeter } from './virtual-meter.ts';
@@ -188,6 +189,7 @@ function makeMeters(options: VirtualMetersOptions, clock: Clock): readonly Virtu
       clockOffset: options.clockOffsetMs ?? 0,
       firstCounter: firstCounterAt(clock.now()),
       referencing: options.referencing ?? 'ln',
+      onPush: (push) => void sendPush(push, place + 1, clock),
     });
     const physical = framing === 'hdlc' ? FIRST_PHYSICAL + place : null;
     return new VirtualMeter({ model, physical, faults, seed: seedOf(seed, index), clock });

@@ -11,6 +11,7 @@ import type { AssociationView, MeterContext, MeterIdentity, ObjectDefinition, Pr
 import { objectsOf } from './objects.ts';
 import { OFFERED } from './offered.ts';
 import { type ProfileRow, profileRows } from './profiles.ts';
+import type { Push } from './push-object.ts';
 import { seedOf } from './random.ts';
 import { DEMAND_OBIS } from './registers.ts';
 import { SECURITY_OBJECTS } from './security-objects.ts';
@@ -42,6 +43,8 @@ export interface MeterModelOptions {
   readonly clockOffset?: number;
   /** The first invocation counter that the meter sends. Default 0. */
   readonly firstCounter?: number;
+  /** Sends what the meter pushes; without it nothing leaves. */
+  readonly onPush?: (push: Push) => void;
   /** Which names the meter speaks. Default ln. */
   readonly referencing?: MeterSettings['referencing'];
 }
@@ -62,6 +65,7 @@ export class MeterModel {
   readonly state: MeterState;
   /** The logical devices at the same address; this one alone until they are known. */
   logicalDevices: readonly MeterIdentity[];
+  private readonly onPush: (push: Push) => void;
   private readonly household: Household;
   private readonly profiles: ProfileOptions;
   private readonly meterSeed: number;
@@ -84,12 +88,13 @@ export class MeterModel {
     this.maxPdu = maxPdu;
     this.logicalDevices = [this.identity];
     this.meterSeed = seedOf(seed, index);
+    this.onPush = options.onPush ?? (() => undefined);
     this.household = makeHousehold(this.meterSeed, phases);
   }
 
   /** What the attributes of this meter depend on at a moment, milliseconds UTC. */
   contextAt(at: number, association: AssociationView): MeterContext {
-    const { identity, household, logicalDevices, state, security, counters, profiles, meterSeed } = this;
+    const { onPush, identity, household, logicalDevices, state, security, counters, profiles, meterSeed } = this;
     const since = state.resetBefore(DEMAND_OBIS, at)?.at;
     const demand = once(() => maximumDemandAt(household, at, since));
     const values = once(() => householdAt(household, at));
@@ -108,6 +113,7 @@ export class MeterModel {
       invocationCounter: () => counters.lastAccepted,
       events: () => eventsUntil(at, meterSeed, state.events),
       profiles,
+      push: onPush,
       when: (moment) => this.contextAt(moment, association),
     };
   }

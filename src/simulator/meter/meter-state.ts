@@ -1,4 +1,5 @@
 /** What a virtual meter keeps and clients can change. Everything else about it follows from seed and time. */
+import type { Data } from '../../dlms/axdr/data.ts';
 import { ImageState } from './image-object.ts';
 
 /** control_state of a disconnect control, Blue Book 4.5.8. */
@@ -35,6 +36,10 @@ export class MeterState {
   /** The octets of the object that is there to be written. */
   notes: Uint8Array = new Uint8Array(0);
   readonly image = new ImageState();
+  /** send_destination_and_method; null until it is set. */
+  pushDestination: Data | null = null;
+  /** How many were sent. */
+  pushes = 0;
   /** Version that runs; null for the one that the meter came with. */
   firmware: string | null = null;
   /** Invoke ids of notifications that clients have confirmed, in order. */

@@ -12,6 +12,7 @@ import type { AccessSelection } from '../../dlms/xdlms/services.ts';
 import type { Demand, HouseholdValues } from './household.ts';
 import type { MeterSecurity } from './meter-security.ts';
 import type { MeterEvent, MeterState } from './meter-state.ts';
+import type { Push } from './push-object.ts';
 import type { ShortNameTable } from './short-name-table.ts';
 
 /** Who a meter is. */
@@ -61,6 +62,8 @@ export interface MeterContext {
   /** All that happened until now, oldest first. */
   readonly events: () => readonly MeterEvent[];
   readonly profiles: ProfileOptions;
+  /** Sends something unasked. */
+  readonly push: (push: Push) => void;
   /** The same meter at another moment, milliseconds UTC: what a profile captured then. */
   readonly when: (at: number) => MeterContext;
 }

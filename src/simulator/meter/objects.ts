@@ -8,6 +8,7 @@ import { DISCONNECT_CONTROL, NOTES } from './control-objects.ts';
 import { IMAGE_OBJECT } from './image-object.ts';
 import { dataObject, logicalName, type ObjectDefinition, textData } from './object-model.ts';
 import { PROFILE_OBJECTS } from './profiles.ts';
+import { PUSH_OBJECT } from './push-object.ts';
 import { phaseRegisters, TOTALS } from './registers.ts';
 
 export const FIRMWARE = 'VM-1.0.0';
@@ -58,6 +59,7 @@ function tree(phases: 1 | 3, association: ObjectDefinition): readonly ObjectDefi
     DISCONNECT_CONTROL,
     NOTES,
     IMAGE_OBJECT,
+    PUSH_OBJECT,
     ...TOTALS,
     ...phaseRegisters(phases),
     ...PROFILE_OBJECTS,
