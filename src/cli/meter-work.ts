@@ -9,9 +9,11 @@ import { askDaemon } from '../command/ask.ts';
 import type { MeterRequest } from '../command/requests.ts';
 import type { ResultDocument } from '../command/work.ts';
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
+import type { LearnedFact } from '../meter/knowledge.ts';
 import { sleep, systemClock } from '../runtime/clock.ts';
 import { acquireMeterWork, type DaemonLock, daemonRuns } from '../store/daemon-lock.ts';
 import { openDatabase } from '../store/database.ts';
+import { saveLearned } from '../store/fleet/learned.ts';
 import { requireMeter } from '../store/fleet/load.ts';
 import type { Context } from './context.ts';
 import type { MeterFlags } from './meter-flags.ts';
@@ -111,11 +113,35 @@ async function alone(
   try {
     const signal = AbortSignal.any([context.signal, late.signal]);
     return await onLineOf({ ...context, signal }, meter, (submit) =>
-      performAlone({ clock: systemClock, knowledge: meter.knowledge, submit, onProgress: progress.show }, request),
+      performAlone(
+        {
+          clock: systemClock,
+          knowledge: meter.knowledge,
+          submit,
+          keep: async (learned) => keepLearned(context, name, learned),
+          onProgress: progress.show,
+        },
+        request,
+      ),
     );
   } finally {
     timer.cancel();
     progress.end();
+  }
+}
+
+/** The next poll need not ask what this verb has found out. A database that cannot be written must not fail the verb. */
+function keepLearned({ databasePath, log }: Context, name: string, learned: readonly LearnedFact[]): void {
+  if (learned.length === 0 || name.includes('://')) return;
+  try {
+    const database = openDatabase(databasePath);
+    try {
+      saveLearned(database, name, learned);
+    } finally {
+      database.close();
+    }
+  } catch (thrown) {
+    log.debug({ meter: name, code: asBridgeError(thrown).code }, 'what was learned of the meter could not be kept');
   }
 }
 

@@ -1,6 +1,6 @@
 /** The same verbs without a daemon: on a line that was opened for them alone. */
 import type { JsonValue } from '../core/json.ts';
-import type { Knowledge } from '../meter/knowledge.ts';
+import type { Knowledge, LearnedFact } from '../meter/knowledge.ts';
 import type { MeterSession } from '../meter/session.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { perform } from './perform.ts';
@@ -12,12 +12,14 @@ export interface Alone {
   readonly knowledge: Knowledge;
   /** One job on the line. */
   submit<T>(run: (session: MeterSession) => Promise<T>): Promise<T>;
+  /** What was learned of a stored meter. */
+  keep(learned: readonly LearnedFact[]): Promise<void>;
   onProgress(text: string): void;
 }
 
 /** Throws what the verb throws. */
 export async function performAlone(
-  { clock, knowledge, submit, onProgress }: Alone,
+  { clock, knowledge, submit, keep, onProgress }: Alone,
   request: MeterRequest,
 ): Promise<ResultDocument> {
   const portions: (readonly JsonValue[])[] = [];
@@ -28,8 +30,7 @@ export async function performAlone(
       job: submit,
       // The association was made for this verb: nothing is repeated on it.
       beginActing: () => Promise.resolve(),
-      // Only the daemon writes what was learned.
-      keep: () => Promise.resolve(),
+      keep,
       async portion(rows, progress) {
         portions.push(rows);
         onProgress(progress);

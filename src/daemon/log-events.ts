@@ -2,11 +2,18 @@
 import { decimalText } from '../core/decimal.ts';
 import type { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/poller.ts';
+import type { Noticed } from '../polling/watched-read.ts';
 import type { ReadingValue } from '../reading/reading.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import type { DaemonFigures } from './status-board.ts';
+
+const NOTICED: Readonly<Record<Noticed['what'], string>> = {
+  firmware: 'the meter has another firmware, everything learned of it was asked again',
+  scaler: 'the meter counts in another scaler or unit',
+  jump: 'an energy jumped while its scaler is the same',
+};
 
 export function logEvents(
   polling: EventBus<PollingEvents>,
@@ -40,6 +47,9 @@ export function logEvents(
   });
   polling.on('unstored', ({ meter, cycleId, error }) =>
     log.error({ meter, cycleId, code: error.code }, `readings cannot be stored yet: ${error.message}`),
+  );
+  polling.on('noticed', ({ meter, cycleId, what, key, obis, before, after }) =>
+    log.warn({ meter, cycleId, what, key, obis, before, after }, `${NOTICED[what]}: ${key} was ${before}, is ${after}`),
   );
   devices.on('connecting', ({ kind, name }) => log.debug({ [kind]: name }, `${kind} connecting`));
   devices.on('connected', ({ kind, name, reconnected }) =>

@@ -54,15 +54,16 @@ async function readPortion(
       return await session.get(portion);
     } catch (thrown) {
       const error = asBridgeError(thrown);
-      // Granted, and refused all the same, or answered with what is no list: this meter gets single GETs from now on.
-      if (isRefusal(error) || NO_LIST.has(error.code)) session.listRefused = true;
-      // A broken answer has cost the association; the next attempt does without lists.
-      if (!session.isAssociated || !session.listRefused) throw error;
+      // Granted, and refused all the same: this meter gets lists of half the length, in the end single GETs.
+      if (isRefusal(error)) session.listLimit = Math.floor(portion.length / 2);
+      // Answered with what is no list: it gets none any more. That has cost the association; the next attempt does without.
+      else if (NO_LIST.has(error.code)) session.listLimit = 1;
+      else throw error;
+      if (!session.isAssociated) throw error;
+      return readOnce(session, portion);
     }
   }
-  const results: GetResult[] = [];
-  for (const attribute of portion) results.push(...(await session.get([attribute])));
-  return results;
+  return portion.length === 0 ? [] : session.get(portion);
 }
 
 /** What a list answer comes to that some servers build wrongly, in blocks above all. */

@@ -14,8 +14,10 @@ import {
   classesFact,
   type Knowledge,
   type LearnedFact,
+  learnedListLimit,
   learnedShortNames,
   objectKey,
+  recallListLimit,
   recallShortNames,
   scalerUnitFact,
 } from './knowledge.ts';
@@ -68,12 +70,13 @@ export async function readPoints(
 ): Promise<PointsRead> {
   const learned: LearnedFact[] = [];
   recallShortNames(session, knowledge);
+  recallListLimit(session, knowledge);
   const classes = await classesOf(session, points, knowledge, learned);
 
   const wanted = new RequestList();
   const plans = points.map((point, index) => planOf(point, classes[index]!, knowledge, wanted));
   const answers = await readAttributes(session, wanted.attributes);
-  learned.push(...learnedShortNames(session, knowledge));
+  learned.push(...learnedShortNames(session, knowledge), ...learnedListLimit(session, knowledge));
 
   const results = plans.map((plan): PointResult => {
     if (plan instanceof BridgeError)

@@ -72,8 +72,8 @@ const SERVICES: Readonly<Record<MeterSettings['referencing'], (carrier: ServiceC
 export class MeterSession implements ServiceCarrier {
   /** Round trips and octets since the session was made, over all its associations. */
   readonly counts: ChannelCounts = { roundTrips: 0, bytesSent: 0, bytesReceived: 0 };
-  /** Set once the meter has refused a GET-with-list that it had granted. */
-  listRefused = false;
+  /** The longest GET-with-list that the meter may be sent: less once it has refused one that it had granted. */
+  listLimit = Number.POSITIVE_INFINITY;
   /** How this meter deviates. */
   readonly quirks: Quirks;
   private readonly options: SessionOptions;
@@ -107,8 +107,8 @@ export class MeterSession implements ServiceCarrier {
 
   get longestList(): number {
     const { listShape } = this.services;
-    if (this.listRefused || this.quirks.noList || listShape === null) return 1;
-    return Math.min(longestListOf(listShape, this.maxRequestPdu), this.quirks.listLimit ?? Infinity);
+    if (this.quirks.noList || listShape === null) return 1;
+    return Math.min(longestListOf(listShape, this.maxRequestPdu), this.quirks.listLimit ?? Infinity, this.listLimit);
   }
 
   isGranted(bit: ConformanceBit): boolean {

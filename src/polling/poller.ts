@@ -7,7 +7,7 @@ import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import { isDateTimeAttribute } from '../dlms/cosem/date-time-attributes.ts';
 import type { LineWorker } from '../line/worker.ts';
 import type { Knowledge } from '../meter/knowledge.ts';
-import { type PointReference, type PointsRead, readPoints } from '../meter/points.ts';
+import type { PointReference } from '../meter/points.ts';
 import type { PointOptions } from '../reading/point-options.ts';
 import type { Reading } from '../reading/reading.ts';
 import { readingOf } from '../reading/reading-of.ts';
@@ -19,6 +19,7 @@ import type { CycleCommit, Writer } from '../store/local/types.ts';
 import { ChangeFilter } from './on-change.ts';
 import { type PointFailure, PointLedger } from './point-ledger.ts';
 import { groupsDueAt, nextDueOfAny, phaseOf } from './schedule.ts';
+import { type Noticed, ValueWatch, type WatchedRead } from './watched-read.ts';
 
 export interface PolledPoint extends PointReference {
   readonly key: string;
@@ -72,6 +73,8 @@ export interface PollingEvents {
   failed: CycleFailed;
   /** The readings of a cycle cannot be stored for now; it is tried until they are. */
   unstored: { readonly meterId: number; readonly meter: string; readonly cycleId: string; readonly error: BridgeError };
+  /** A meter is not what it was: another firmware, another scaler, an energy that jumped. Somebody should look. */
+  noticed: Noticed & { readonly meterId: number; readonly meter: string; readonly cycleId: string };
   /** Groups came due while the cycle before was still under way. */
   late: { readonly meterId: number };
 }
@@ -97,7 +100,7 @@ const COMMIT_RETRY: RetryPolicy = {
 /** A host clock that stepped back must not make a group due again within this share of its interval. */
 const CLOSEST_DUES = 0.5;
 
-interface PolledCycle extends PointsRead {
+interface PolledCycle extends WatchedRead {
   readonly answeredAt: number;
   readonly answeredAtMonotonic: number;
   readonly pollMs: number;
@@ -109,6 +112,7 @@ export class MeterPoller {
   private readonly deps: PollerDependencies;
   private readonly phase: number;
   private readonly changes: ChangeFilter;
+  private readonly watch = new ValueWatch();
   private readonly stopping = new AbortController();
   /** Groups that are due and not yet read: kept over a failure, so that a quarter-hourly group is made up for. */
   private readonly due = new Set<PolledGroup>();
@@ -209,7 +213,7 @@ export class MeterPoller {
         run: async (session) => {
           const began = clock.monotonic();
           const before = session.counts.roundTrips;
-          const read = await readPoints(session, points, knowledge);
+          const read = await this.watch.read(session, points, knowledge, began);
           const roundTrips = session.counts.roundTrips - before;
           const answeredAtMonotonic = clock.monotonic();
           return {
@@ -239,6 +243,9 @@ export class MeterPoller {
     const skipped = this.ledger.skipped();
     const { readings, failures } = readingsOf(points, polled, this.ledger);
     this.classes = knowledge.classes;
+    for (const one of polled.noticed) {
+      events.emit('noticed', { ...one, meterId: this.meter.id, meter: this.meter.name, cycleId });
+    }
     for (const { key, error } of failures) log.debug({ cycleId, key, code: error.code }, 'point not read');
     await this.commit({ cycleId, polled, readings, failures, skipped });
   }

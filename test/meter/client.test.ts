@@ -13,9 +13,9 @@ function session(code: ErrorCode | null, standing: boolean, maxRequestPdu = 0) {
   const asked: number[] = [];
   const fake = {
     isAssociated: true,
-    listRefused: false,
+    listLimit: Number.POSITIVE_INFINITY,
     get longestList() {
-      return fake.listRefused ? 1 : longestListOf({ header: 4, item: 10 }, maxRequestPdu);
+      return Math.min(fake.listLimit, longestListOf({ header: 4, item: 10 }, maxRequestPdu));
     },
     async get(attributes: readonly AttributeReference[]): Promise<readonly GetResult[]> {
       asked.push(attributes.length);
@@ -46,9 +46,26 @@ test.each(['EXCEPTION_RESPONSE', 'SERVICE_ERROR', 'DATA_ACCESS_READ_WRITE_DENIED
     expect(asked).toEqual([3, 1, 1, 1]);
     await readAttributes(meter, ATTRIBUTES);
     expect(asked).toEqual([3, 1, 1, 1, 1, 1, 1]);
-    expect(fake.listRefused).toBe(true);
+    expect(fake.listLimit).toBe(1);
   },
 );
+
+test('a meter that takes lists of two only: half the length until it answers, and no more refusals', async () => {
+  const { session: meter, asked, fake } = session(null, true);
+  const answer = fake.get;
+  fake.get = async (attributes) => {
+    if (attributes.length <= 2) return answer(attributes);
+    asked.push(attributes.length);
+    throw new BridgeError('EXCEPTION_RESPONSE', 'the list');
+  };
+  const nine = Array.from({ length: 9 }, (_, c) => ({ classId: 3, instanceId: `1.0.${c}.8.0.255`, attributeId: 2 }));
+  expect(await readAttributes(meter, nine)).toHaveLength(9);
+  expect(asked).toEqual([9, 4, 2, 2, 2, 2, 1]);
+  asked.length = 0;
+  expect(await readAttributes(meter, nine)).toHaveLength(9);
+  expect(asked).toEqual([2, 2, 2, 2, 1]);
+  expect(fake.listLimit).toBe(2);
+});
 
 test.each(['MALFORMED', 'TRAILING_BYTES', 'TRUNCATED', 'UNEXPECTED_RESPONSE'] as const)(
   'a list answer that is none (%s) costs the association; the next attempt does without lists',
@@ -64,5 +81,5 @@ test.each(['MALFORMED', 'TRAILING_BYTES', 'TRUNCATED', 'UNEXPECTED_RESPONSE'] as
 test('what is not the fault of the list is thrown, and lists go on', async () => {
   const { session: meter, fake } = session('METER_TIMEOUT', false);
   await expect(readAttributes(meter, ATTRIBUTES)).rejects.toMatchObject({ code: 'METER_TIMEOUT' });
-  expect(fake.listRefused).toBe(false);
+  expect(fake.listLimit).toBe(Number.POSITIVE_INFINITY);
 });
