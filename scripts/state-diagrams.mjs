@@ -1,4 +1,4 @@
-// Writes docs/states.md: the state tables of the protocol as diagrams. `npm run build` first; test/docs-states.test.ts compares.
+// Writes docs/states.md: the state tables as diagrams. `npm run build` first; test/docs-states.test.ts compares.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -34,7 +34,7 @@ function diagram(first, arrows) {
 }
 
 /** The document, from the tables of the modules. */
-export function renderStates({ TRANSITIONS, link, SIGN_ON_TRANSITIONS }) {
+export function renderStates({ TRANSITIONS, link, SIGN_ON_TRANSITIONS, CONNECTION_TRANSITIONS }) {
   return `# States
 
 Written by \`node scripts/state-diagrams.mjs\` from the tables in the code; do not edit. What leads from a state to itself is left out.
@@ -56,6 +56,12 @@ ${diagram('disconnected', linkArrows(link))}
 \`src/dlms/mode-e/sign-on-states.ts\`.
 
 ${diagram('idle', arrowsOf(SIGN_ON_TRANSITIONS))}
+
+## Meters and lines
+
+As \`status\` shows them, \`src/line/states.ts\`.
+
+${diagram('disconnected', arrowsOf(CONNECTION_TRANSITIONS))}
 `;
 }
 
@@ -64,8 +70,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { TRANSITIONS } = await import(new URL('association-states.js', dist));
   const link = await import(new URL('hdlc/client-states.js', dist));
   const { SIGN_ON_TRANSITIONS } = await import(new URL('mode-e/sign-on-states.js', dist));
+  const { CONNECTION_TRANSITIONS } = await import(new URL('../line/states.js', dist));
   writeFileSync(
     new URL('../docs/states.md', import.meta.url),
-    renderStates({ TRANSITIONS, link, SIGN_ON_TRANSITIONS }),
+    renderStates({ TRANSITIONS, link, SIGN_ON_TRANSITIONS, CONNECTION_TRANSITIONS }),
   );
 }

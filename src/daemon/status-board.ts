@@ -83,6 +83,8 @@ export class StatusBoard {
   private readonly rate = new PublishRate();
   private readonly pollTimes = new PollTimes();
   private readonly changed = new Set<number>();
+  /** Meters whose last cycle failed. */
+  private readonly failing = new Set<number>();
   private readonly steady = { polls: 0, roundTrips: 0 };
   private readings = 0;
   private late = 0;
@@ -159,7 +161,7 @@ export class StatusBoard {
     const entries = [...this.changed].map((id) => {
       const meter = this.meter(id);
       meter.connection = connectionOf(id);
-      meter.state = stateOf(meter);
+      meter.state = stateOf(meter, this.failing.has(id));
       return { subject: `meter:${id}`, json: JSON.stringify(meter) };
     });
     this.changed.clear();
@@ -186,6 +188,7 @@ export class StatusBoard {
       this.steady.roundTrips += roundTrips;
     }
     meter.cycles += 1;
+    this.failing.delete(meterId);
     Object.assign(meter, {
       lastReadingAt: createdAt,
       lastCycleMs: Math.round(pollMs),
@@ -201,6 +204,7 @@ export class StatusBoard {
     this.count(error);
     const meter = this.meter(meterId);
     meter.failures += 1;
+    this.failing.add(meterId);
     Object.assign(meter, { error: this.stamped(error), pointErrors: pointErrors([...failures, ...skipped]) });
   }
 
@@ -237,10 +241,10 @@ const FRESH: MeterStatus = {
   values: {},
 };
 
-/** A meter that answers and gives nothing of what it is asked for is in trouble all the same. */
-function stateOf({ connection, error }: MeterStatus): ConnectionState {
+/** A meter that answers and gives nothing is in trouble all the same, and one that failed until it has answered again. */
+function stateOf({ connection }: MeterStatus, isFailing: boolean): ConnectionState {
   const state = connection?.state ?? 'disconnected';
-  return error !== null && (state === 'connected' || connection === null) ? 'error' : state;
+  return isFailing && state !== 'suspended' ? 'error' : state;
 }
 
 /** What an earlier process kept of its meters, by id. */

@@ -5,7 +5,7 @@
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { EventBus } from '../runtime/events.ts';
-import { type ConnectionInput, type ConnectionState, TRANSITIONS } from './states.ts';
+import { CONNECTION_TRANSITIONS, type ConnectionInput, type ConnectionState } from './states.ts';
 
 export type DeviceKind = 'meter' | 'line';
 
@@ -144,7 +144,7 @@ export class DeviceMonitor {
   /** Tells whether the state changed. */
   private advance(input: ConnectionInput): boolean {
     const from = this.current;
-    const to = TRANSITIONS[from][input];
+    const to = CONNECTION_TRANSITIONS[from][input];
     if (from === to) return false;
     if (from === 'connected') this.uptime += this.clock.monotonic() - this.connectedAt;
     if (from === 'suspended') this.suspender = null;

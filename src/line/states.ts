@@ -24,7 +24,9 @@ export type ConnectionState = (typeof CONNECTION_STATES)[number];
 export const CONNECTION_INPUTS = ['attempt', 'answered', 'failed', 'lost', 'ended', 'suspend', 'resume'] as const;
 export type ConnectionInput = (typeof CONNECTION_INPUTS)[number];
 
-export const TRANSITIONS: Readonly<Record<ConnectionState, Readonly<Record<ConnectionInput, ConnectionState>>>> = {
+export const CONNECTION_TRANSITIONS: Readonly<
+  Record<ConnectionState, Readonly<Record<ConnectionInput, ConnectionState>>>
+> = {
   disconnected: {
     attempt: 'connecting',
     answered: 'connected',

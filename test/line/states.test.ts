@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import {
   CONNECTION_INPUTS,
   CONNECTION_STATES,
+  CONNECTION_TRANSITIONS,
   type ConnectionInput,
   type ConnectionState,
-  TRANSITIONS,
 } from '../../src/line/states.ts';
 
 const pairs = CONNECTION_STATES.flatMap((state) => CONNECTION_INPUTS.map((input) => [state, input] as const));
@@ -25,20 +25,21 @@ function ruled(state: ConnectionState, input: ConnectionInput): ConnectionState 
 
 describe('transitions', () => {
   test('the table has every state and every input', () => {
-    expect(Object.keys(TRANSITIONS).toSorted()).toEqual([...CONNECTION_STATES].toSorted());
-    for (const row of Object.values(TRANSITIONS)) {
+    expect(Object.keys(CONNECTION_TRANSITIONS).toSorted()).toEqual([...CONNECTION_STATES].toSorted());
+    for (const row of Object.values(CONNECTION_TRANSITIONS)) {
       expect(Object.keys(row).toSorted()).toEqual([...CONNECTION_INPUTS].toSorted());
     }
   });
 
   test.each(pairs)('%s, %s', (state, input) => {
-    expect(TRANSITIONS[state][input]).toBe(ruled(state, input));
+    expect(CONNECTION_TRANSITIONS[state][input]).toBe(ruled(state, input));
   });
 
   test('every state can be reached from every other', () => {
     for (const from of CONNECTION_STATES) {
       const reached = new Set<ConnectionState>([from]);
-      for (const state of reached) for (const input of CONNECTION_INPUTS) reached.add(TRANSITIONS[state][input]);
+      for (const state of reached)
+        for (const input of CONNECTION_INPUTS) reached.add(CONNECTION_TRANSITIONS[state][input]);
       expect(reached.size).toBe(CONNECTION_STATES.length);
     }
   });
