@@ -41,7 +41,7 @@ Written by \`node scripts/state-diagrams.mjs\` from the tables in the code; do n
 
 ## Association
 
-The client's application association, \`src/dlms/association-states.ts\`.
+The client's application association, \`src/dlms/association/states.ts\`.
 
 ${diagram('closed', arrowsOf(TRANSITIONS))}
 
@@ -67,7 +67,7 @@ ${diagram('disconnected', arrowsOf(CONNECTION_TRANSITIONS))}
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const dist = new URL('../dist/dlms/', import.meta.url);
-  const { TRANSITIONS } = await import(new URL('association-states.js', dist));
+  const { TRANSITIONS } = await import(new URL('association/states.js', dist));
   const link = await import(new URL('hdlc/client-states.js', dist));
   const { SIGN_ON_TRANSITIONS } = await import(new URL('mode-e/sign-on-states.js', dist));
   const { CONNECTION_TRANSITIONS } = await import(new URL('../line/states.js', dist));

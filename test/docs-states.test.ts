@@ -1,7 +1,7 @@
 /** docs/states.md shows the tables as they are. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { TRANSITIONS } from '../src/dlms/association-states.ts';
+import { TRANSITIONS } from '../src/dlms/association/states.ts';
 import * as link from '../src/dlms/hdlc/client-states.ts';
 import { SIGN_ON_TRANSITIONS } from '../src/dlms/mode-e/sign-on-states.ts';
 import { CONNECTION_TRANSITIONS } from '../src/line/states.ts';

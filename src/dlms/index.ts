@@ -7,8 +7,8 @@ export { type Decimal, decimalText } from '../core/decimal.ts';
 export { BridgeError, type ErrorCode, type ErrorReport } from '../core/errors.ts';
 export { decodeAcse, encodeAcse } from './acse/acse.ts';
 export type { AcseApdu } from './acse/types.ts';
-export { AssociationClient, type AssociationOptions } from './association.ts';
-export type { AssociationEvent, AssociationState, AssociationStep } from './association-states.ts';
+export { AssociationClient, type AssociationOptions } from './association/association.ts';
+export type { AssociationEvent, AssociationState, AssociationStep } from './association/states.ts';
 export { type Data, dataBytes, parseData } from './axdr/data.ts';
 export {
   type CosemDateTime,

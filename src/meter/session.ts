@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { asBridgeError, type BridgeError, fail } from '../core/errors.ts';
-import { AssociationClient } from '../dlms/association.ts';
-import type { UnsolicitedApdu } from '../dlms/association-services.ts';
+import { AssociationClient } from '../dlms/association/association.ts';
+import type { UnsolicitedApdu } from '../dlms/association/services.ts';
 import type { ObjectList } from '../dlms/cosem/object-list.ts';
 import type { ShortNames } from '../dlms/cosem/short-names.ts';
 import type { MethodCall } from '../dlms/exchange/action-exchange.ts';

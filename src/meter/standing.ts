@@ -3,9 +3,9 @@
  * conversations it takes what the meter sends unasked, confirms it where that is wanted, and hands it out.
  */
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
-import type { AssociationClient } from '../dlms/association.ts';
-import type { UnsolicitedApdu } from '../dlms/association-services.ts';
-import type { AssociationEvent } from '../dlms/association-states.ts';
+import type { AssociationClient } from '../dlms/association/association.ts';
+import type { UnsolicitedApdu } from '../dlms/association/services.ts';
+import type { AssociationEvent } from '../dlms/association/states.ts';
 import type { ServiceExchange } from '../dlms/exchange/exchange.ts';
 import { type ChannelOptions, MeterChannel } from './channel.ts';
 

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import { decodeAcse } from '../../src/dlms/acse/acse.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
 import { GetExchange } from '../../src/dlms/exchange/get-exchange.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { CosemServer } from '../../src/simulator/meter/cosem-server.ts';

@@ -7,7 +7,7 @@ import { fromHex } from '../../src/core/bytes.ts';
 import { asBridgeError } from '../../src/core/errors.ts';
 import { aarqOf, encodeAcse, userInformationOf } from '../../src/dlms/acse/acse.ts';
 import type { Aarq } from '../../src/dlms/acse/types.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
 import type { AuthenticationLevel } from '../../src/dlms/settings.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { type InitiateRequest, initiateRequestOf } from '../../src/dlms/xdlms/initiate.ts';

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
-import type { AssociationStep } from '../../src/dlms/association-states.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
+import type { AssociationStep } from '../../src/dlms/association/states.ts';
 import { ActionExchange } from '../../src/dlms/exchange/action-exchange.ts';
 import { GetExchange } from '../../src/dlms/exchange/get-exchange.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings, NO_SECRETS } from '../../src/dlms/settings.ts';

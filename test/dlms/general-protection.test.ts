@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex } from '../../src/core/bytes.ts';
 import { BridgeError } from '../../src/core/errors.ts';
-import { GeneralProtection } from '../../src/dlms/association-general.ts';
+import { GeneralProtection } from '../../src/dlms/association/general.ts';
 import type { GeneralCiphering, GeneralSigning } from '../../src/dlms/security/ciphered.ts';
 import { publicKeyOf } from '../../src/dlms/security/elliptic-curve.ts';
 import {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
 import { aareOf, encodeAcse } from '../../src/dlms/acse/acse.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
 import type { Data } from '../../src/dlms/axdr/data.ts';
 import { AccessExchange, AccessReadExchange } from '../../src/dlms/exchange/access-exchange.ts';
 import { ActionExchange } from '../../src/dlms/exchange/action-exchange.ts';

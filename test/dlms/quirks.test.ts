@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concat, fromHex } from '../../src/core/bytes.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
 import { cosemDateTimeOf, dateTimeBytes, dateTimeOf, utcOf } from '../../src/dlms/axdr/date-time.ts';
 import { DEFAULT_CLOCK, rangeSelection } from '../../src/dlms/cosem/profile-generic.ts';
 import { GetExchange } from '../../src/dlms/exchange/get-exchange.ts';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
 import { type Data, dataBytes, parseData } from '../../src/dlms/axdr/data.ts';
 import { encodeAccessRightsList, shortNameObjectList } from '../../src/dlms/cosem/short-name-rights.ts';
 import {

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { fromHex } from '../../src/core/bytes.ts';
 import { BridgeError } from '../../src/core/errors.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
-import { type AssociationState, TRANSITIONS } from '../../src/dlms/association-states.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
+import { type AssociationState, TRANSITIONS } from '../../src/dlms/association/states.ts';
 import { GetExchange } from '../../src/dlms/exchange/get-exchange.ts';
 import { HdlcClientLink } from '../../src/dlms/hdlc/client-link.ts';
 import {

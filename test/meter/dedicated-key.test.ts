@@ -1,7 +1,7 @@
 /** Which key protects what: the dedicated key only once the association stands; peers cannot open the proof of HLS with it. */
 import { expect, test } from 'vitest';
 import { fromHex } from '../../src/core/bytes.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
 import { GetExchange } from '../../src/dlms/exchange/get-exchange.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { CosemServer } from '../../src/simulator/meter/cosem-server.ts';

@@ -1,7 +1,7 @@
 /** Notifications within a session: handed out, confirmed where that is wanted, and never in the way of an answer. */
 import { describe, expect, test } from 'vitest';
 import { fromHex } from '../../src/core/bytes.ts';
-import type { UnsolicitedApdu } from '../../src/dlms/association-services.ts';
+import type { UnsolicitedApdu } from '../../src/dlms/association/services.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { readAttributes } from '../../src/meter/client.ts';
 import { unkeptCounters } from '../../src/meter/counters.ts';

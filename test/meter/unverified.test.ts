@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { fromHex } from '../../src/core/bytes.ts';
 import { decodeAcse } from '../../src/dlms/acse/acse.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
 import { isGloDed, unprotectApdu } from '../../src/dlms/security/apdu-protection.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSettings, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { decodeApdu } from '../../src/dlms/xdlms/apdu.ts';

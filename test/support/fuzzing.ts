@@ -4,7 +4,7 @@
  */
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import { BridgeError } from '../../src/core/errors.ts';
-import { AssociationClient } from '../../src/dlms/association.ts';
+import { AssociationClient } from '../../src/dlms/association/association.ts';
 import { decodeBytes } from '../../src/dlms/decode/bytes.ts';
 import { GetExchange } from '../../src/dlms/exchange/get-exchange.ts';
 import { HdlcClientLink } from '../../src/dlms/hdlc/client-link.ts';

@@ -1,15 +1,15 @@
 /** Opening and releasing an association: what the client proposes, and what was agreed (Green Book 9.3.4, 9.3.5). */
-import { BridgeError, fail } from '../core/errors.ts';
-import { aarqOf, encodeAcse, userInformationOf } from './acse/acse.ts';
-import { otherReferencingError } from './acse/diagnostics.ts';
-import type { Aare, UserInformation } from './acse/types.ts';
-import type { ApduSecurity } from './association-security.ts';
-import { quirksOf } from './quirks.ts';
-import type { HlsCredentials } from './security/hls.ts';
-import type { MeterSecrets, MeterSettings } from './settings.ts';
-import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
-import type { Conformance, ConformanceBit } from './xdlms/conformance.ts';
-import { initiateRequestOf, VAA_NAMES } from './xdlms/initiate.ts';
+import { BridgeError, fail } from '../../core/errors.ts';
+import { aarqOf, encodeAcse, userInformationOf } from '../acse/acse.ts';
+import { otherReferencingError } from '../acse/diagnostics.ts';
+import type { Aare, UserInformation } from '../acse/types.ts';
+import { quirksOf } from '../quirks.ts';
+import type { HlsCredentials } from '../security/hls.ts';
+import type { MeterSecrets, MeterSettings } from '../settings.ts';
+import { type Apdu, decodeApdu, encodeApdu } from '../xdlms/apdu.ts';
+import type { Conformance, ConformanceBit } from '../xdlms/conformance.ts';
+import { initiateRequestOf, VAA_NAMES } from '../xdlms/initiate.ts';
+import type { ApduSecurity } from './security.ts';
 
 /** What both sides hold to while the association stands. */
 export interface AgreedContext {

@@ -9,9 +9,9 @@
  *   requesting      one confirmed service is under way; see `exchange/`.
  *   releasing       RLRQ sent, RLRE awaited.
  */
-import type { BridgeError } from '../core/errors.ts';
-import type { AgreedContext } from './association-open.ts';
-import type { UnsolicitedApdu } from './association-services.ts';
+import type { BridgeError } from '../../core/errors.ts';
+import type { AgreedContext } from './open.ts';
+import type { UnsolicitedApdu } from './services.ts';
 
 export type AssociationState = 'closed' | 'associating' | 'authenticating' | 'associated' | 'requesting' | 'releasing';
 export type AssociationInput =

@@ -1,10 +1,10 @@
 /** The HLS exchange of an association, passes 3 and 4 (Green Book 9.2.7.4): each side proves its secret by the other's challenge. */
-import { BridgeError, fail } from '../core/errors.ts';
-import type { Aare } from './acse/types.ts';
-import { PROOF_CARRIERS, type ProofCarrier } from './association-proof.ts';
-import type { ServiceExchange } from './exchange/exchange.ts';
-import { type HlsCredentials, type HlsExchange, hlsAnswer, verifyHlsAnswer } from './security/hls.ts';
-import type { MeterSettings } from './settings.ts';
+import { BridgeError, fail } from '../../core/errors.ts';
+import type { Aare } from '../acse/types.ts';
+import type { ServiceExchange } from '../exchange/exchange.ts';
+import { type HlsCredentials, type HlsExchange, hlsAnswer, verifyHlsAnswer } from '../security/hls.ts';
+import type { MeterSettings } from '../settings.ts';
+import { PROOF_CARRIERS, type ProofCarrier } from './proof.ts';
 
 const SUCCESS = 0;
 const EMPTY = new Uint8Array(0);

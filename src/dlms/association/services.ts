@@ -2,13 +2,13 @@
  * The confirmed services of one association, one at a time, sans I/O: numbers requests, tells the answer from answers to
  * requests that were given up, and a refusal from an answer. What goes on within a service stands in `exchange/`.
  */
-import type { BridgeError } from '../core/errors.ts';
-import type { ExchangeStep, ServiceExchange, ServiceLimits } from './exchange/exchange.ts';
-import type { Quirks } from './quirks.ts';
-import { type Apdu, decodeApdu } from './xdlms/apdu.ts';
-import { invokeIdAndPriority } from './xdlms/invoke-id.ts';
-import { withReturnParametersFlag } from './xdlms/missing-flag.ts';
-import { endsAssociation, responseError } from './xdlms/response-error.ts';
+import type { BridgeError } from '../../core/errors.ts';
+import type { ExchangeStep, ServiceExchange, ServiceLimits } from '../exchange/exchange.ts';
+import type { Quirks } from '../quirks.ts';
+import { type Apdu, decodeApdu } from '../xdlms/apdu.ts';
+import { invokeIdAndPriority } from '../xdlms/invoke-id.ts';
+import { withReturnParametersFlag } from '../xdlms/missing-flag.ts';
+import { endsAssociation, responseError } from '../xdlms/response-error.ts';
 
 export type ServiceStep =
   | ExchangeStep

@@ -2,18 +2,27 @@
  * The client's application association with a meter, sans I/O: takes what the application wants and the APDUs that
  * arrive, gives the APDUs to send and what happened (Green Book 9.3.4 COSEM-OPEN, 9.3.5 COSEM-RELEASE).
  *
- * The states stand in `association-states.ts`, the services in `association-services.ts` and `exchange/`.
+ * The states stand in `states.ts`, the services in `services.ts` and `../exchange/`.
  *
  * One confirmed service at a time. Whatever arrives that the table has no place for ends nothing: an unsolicited APDU
  * is handed out, an answer to a request that was given up is ignored.
  */
-import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
-import { decodeAcse, isAcseTag } from './acse/acse.ts';
-import { associationError } from './acse/diagnostics.ts';
-import type { Aare } from './acse/types.ts';
-import { HlsHandshake } from './association-hls.ts';
-import { serverSigningKeyOf } from './association-keys.ts';
-import { apduSecurityOf, clientTitleOf, serverTitleOf } from './association-material.ts';
+import { asBridgeError, BridgeError, fail } from '../../core/errors.ts';
+import { decodeAcse, isAcseTag } from '../acse/acse.ts';
+import { associationError } from '../acse/diagnostics.ts';
+import type { Aare } from '../acse/types.ts';
+import type { ServiceExchange, ServiceLimits } from '../exchange/exchange.ts';
+import { confirmationOf } from '../push/confirm.ts';
+import { quirksOf } from '../quirks.ts';
+import type { HlsCredentials } from '../security/hls.ts';
+import { securitySuite } from '../security/suite.ts';
+import type { MeterSecrets, MeterSettings } from '../settings.ts';
+import { type Apdu, decodeApdu } from '../xdlms/apdu.ts';
+import { type ConformanceBit, conformance, hasConformance } from '../xdlms/conformance.ts';
+import { responseError } from '../xdlms/response-error.ts';
+import { HlsHandshake } from './hls.ts';
+import { serverSigningKeyOf } from './keys.ts';
+import { apduSecurityOf, clientTitleOf, serverTitleOf } from './material.ts';
 import {
   type AgreedContext,
   aarqBytes,
@@ -22,26 +31,17 @@ import {
   hlsCredentialsOf,
   proposedServices,
   rlrqBytes,
-} from './association-open.ts';
-import type { ApduSecurity } from './association-security.ts';
-import { FIRST_INVOKE_ID, ServiceDialogue, type ServiceStep, type UnsolicitedApdu } from './association-services.ts';
+} from './open.ts';
+import type { ApduSecurity } from './security.ts';
+import { FIRST_INVOKE_ID, ServiceDialogue, type ServiceStep, type UnsolicitedApdu } from './services.ts';
 import {
   type AssociationEvent,
   type AssociationInput,
   type AssociationState,
   type AssociationStep,
   TRANSITIONS,
-} from './association-states.ts';
-import { ApduTransfer, type Transferred } from './association-transfer.ts';
-import type { ServiceExchange, ServiceLimits } from './exchange/exchange.ts';
-import { confirmationOf } from './push/confirm.ts';
-import { quirksOf } from './quirks.ts';
-import type { HlsCredentials } from './security/hls.ts';
-import { securitySuite } from './security/suite.ts';
-import type { MeterSecrets, MeterSettings } from './settings.ts';
-import { type Apdu, decodeApdu } from './xdlms/apdu.ts';
-import { type ConformanceBit, conformance, hasConformance } from './xdlms/conformance.ts';
-import { responseError } from './xdlms/response-error.ts';
+} from './states.ts';
+import { ApduTransfer, type Transferred } from './transfer.ts';
 
 export interface AssociationOptions {
   readonly settings: MeterSettings;

@@ -2,8 +2,7 @@
  * The security context of one association: protects what is sent, opens what comes, and keeps the received counters
  * rising (Green Book 9.2.4, 9.2.7). Pure but for its own state: counters and random octets come from outside.
  */
-import { BridgeError, fail } from '../core/errors.ts';
-import { GeneralProtection } from './association-general.ts';
+import { BridgeError, fail } from '../../core/errors.ts';
 import {
   decodeOpened,
   hasServiceCiphering,
@@ -12,12 +11,13 @@ import {
   protectApdu,
   unprotectApdu,
   type Wrapping,
-} from './security/apdu-protection.ts';
-import type { GeneralCiphering } from './security/ciphered.ts';
-import { afterReceiving, FRESH_REPLAY_GUARD, type ReplayGuard } from './security/invocation-counter.ts';
-import { type SecurityPolicy, type SuiteId, satisfiesPolicy, securityControlFor } from './security/suite.ts';
-import type { Protection } from './settings.ts';
-import { type Apdu, decodeApdu } from './xdlms/apdu.ts';
+} from '../security/apdu-protection.ts';
+import type { GeneralCiphering } from '../security/ciphered.ts';
+import { afterReceiving, FRESH_REPLAY_GUARD, type ReplayGuard } from '../security/invocation-counter.ts';
+import { type SecurityPolicy, type SuiteId, satisfiesPolicy, securityControlFor } from '../security/suite.ts';
+import type { Protection } from '../settings.ts';
+import { type Apdu, decodeApdu } from '../xdlms/apdu.ts';
+import { GeneralProtection } from './general.ts';
 
 export interface SecurityMaterial {
   readonly policy: Exclude<SecurityPolicy, 'none'>;

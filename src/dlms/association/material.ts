@@ -1,10 +1,10 @@
 /** What protects an association, from settings and secrets: titles, keys, policy. */
-import { fromHex } from '../core/bytes.ts';
-import { fail } from '../core/errors.ts';
+import { fromHex } from '../../core/bytes.ts';
+import { fail } from '../../core/errors.ts';
+import { quirksOf } from '../quirks.ts';
+import { SYSTEM_TITLE_OCTETS } from '../security/gcm.ts';
 import type { AssociationOptions } from './association.ts';
-import { ApduSecurity } from './association-security.ts';
-import { quirksOf } from './quirks.ts';
-import { SYSTEM_TITLE_OCTETS } from './security/gcm.ts';
+import { ApduSecurity } from './security.ts';
 
 /** The meter's, where it is configured. Throws INVALID_VALUE. */
 export function serverTitleOf({ settings: { serverSystemTitle } }: AssociationOptions): Uint8Array | null {

@@ -2,10 +2,10 @@
  * general-ciphering and general-signing within one association: each request has a transaction-id of its own, and what is
  * under keys that are made for each message has to answer one of them, for their counters tell nothing of repetitions.
  */
-import { sameBytes } from '../core/bytes.ts';
-import { BridgeError, fail } from '../core/errors.ts';
-import type { GeneralCiphering, GeneralSigning } from './security/ciphered.ts';
-import type { OpenedContent } from './security/content-protection.ts';
+import { sameBytes } from '../../core/bytes.ts';
+import { BridgeError, fail } from '../../core/errors.ts';
+import type { GeneralCiphering, GeneralSigning } from '../security/ciphered.ts';
+import type { OpenedContent } from '../security/content-protection.ts';
 import {
   cipherGenerally,
   generalKeyOf,
@@ -15,9 +15,9 @@ import {
   signGenerally,
   TRANSACTION_ID_OCTETS,
   verifySigned,
-} from './security/general-protection.ts';
-import type { GeneralKey, SecurityPolicy, SuiteId } from './security/suite.ts';
-import { encodeApdu } from './xdlms/apdu.ts';
+} from '../security/general-protection.ts';
+import type { GeneralKey, SecurityPolicy, SuiteId } from '../security/suite.ts';
+import { encodeApdu } from '../xdlms/apdu.ts';
 
 export interface GeneralMaterial {
   /** null: service-specific or general-glo/ded ciphering. */

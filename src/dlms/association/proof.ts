@@ -1,12 +1,12 @@
 /** How the proofs of HLS travel (Green Book 9.2.7.4, passes 3 and 4): reply_to_HLS_authentication, by either kind of name. */
-import { fail } from '../core/errors.ts';
-import { ASSOCIATION_SN, METHOD_SELECTOR, methodShortName } from './cosem/short-names.ts';
-import { ActionExchange } from './exchange/action-exchange.ts';
-import type { ServiceExchange } from './exchange/exchange.ts';
-import { ReadExchange } from './exchange/read-exchange.ts';
-import type { MeterSettings } from './settings.ts';
-import { dataAccessResult } from './xdlms/data-access-result.ts';
-import type { ActionOutcome } from './xdlms/services.ts';
+import { fail } from '../../core/errors.ts';
+import { ASSOCIATION_SN, METHOD_SELECTOR, methodShortName } from '../cosem/short-names.ts';
+import { ActionExchange } from '../exchange/action-exchange.ts';
+import type { ServiceExchange } from '../exchange/exchange.ts';
+import { ReadExchange } from '../exchange/read-exchange.ts';
+import type { MeterSettings } from '../settings.ts';
+import { dataAccessResult } from '../xdlms/data-access-result.ts';
+import type { ActionOutcome } from '../xdlms/services.ts';
 
 /** reply_to_HLS_authentication of the current association (Blue Book 4.4.4). */
 const REPLY_TO_HLS = { classId: 15, instanceId: '0.0.40.0.0.255', methodId: 1 } as const;

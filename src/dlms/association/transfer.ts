@@ -7,13 +7,13 @@
  * of their own cut themselves where those were granted (`goesWhole`). Answers are taken in blocks whenever it was granted:
  * the meter decides.
  */
-import { fail } from '../core/errors.ts';
-import type { AgreedContext } from './association-open.ts';
-import type { ApduSecurity } from './association-security.ts';
-import { exceeds, LONGEST_ANSWER } from './exchange/blocks.ts';
-import { type Apdu, decodeApdu, encodeApdu } from './xdlms/apdu.ts';
-import { BlockDialogue } from './xdlms/block-dialogue.ts';
-import { hasConformance } from './xdlms/conformance.ts';
+import { fail } from '../../core/errors.ts';
+import { exceeds, LONGEST_ANSWER } from '../exchange/blocks.ts';
+import { type Apdu, decodeApdu, encodeApdu } from '../xdlms/apdu.ts';
+import { BlockDialogue } from '../xdlms/block-dialogue.ts';
+import { hasConformance } from '../xdlms/conformance.ts';
+import type { AgreedContext } from './open.ts';
+import type { ApduSecurity } from './security.ts';
 
 export type Transferred =
   /** Whole and opened. */

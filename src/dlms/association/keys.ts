@@ -1,11 +1,11 @@
 /** The key that a meter signs with: configured, or out of the certificate in its AARE (Green Book 9.2.6, 9.4.2.2). */
-import { fromHex } from '../core/bytes.ts';
-import { fail } from '../core/errors.ts';
-import type { Aare } from './acse/types.ts';
-import { agreementOf } from './security/key-agreement.ts';
-import { certifiedKey } from './security/key-material.ts';
-import { securitySuite } from './security/suite.ts';
-import type { MeterSecrets, MeterSettings } from './settings.ts';
+import { fromHex } from '../../core/bytes.ts';
+import { fail } from '../../core/errors.ts';
+import type { Aare } from '../acse/types.ts';
+import { agreementOf } from '../security/key-agreement.ts';
+import { certifiedKey } from '../security/key-material.ts';
+import { securitySuite } from '../security/suite.ts';
+import type { MeterSecrets, MeterSettings } from '../settings.ts';
 
 /**
  * A configured key goes before one in a certificate, which has to be of the given authority. null when nothing tells it.
