@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { ALERT_RULES } from '../src/alert/rules.ts';
 import { ERROR_CODES } from '../src/core/error-codes.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -47,6 +48,11 @@ describe('troubleshooting', () => {
     expect(headings.filter((heading) => !(heading! in ERROR_CODES))).toEqual([]);
     expect(headings.filter((heading, index) => headings.indexOf(heading) !== index)).toEqual([]);
   });
+});
+
+test('every alert stands in the table of alerts', () => {
+  const text = read(TROUBLESHOOTING);
+  expect(Object.keys(ALERT_RULES).filter((code) => !text.includes(`| \`${code}\` |`))).toEqual([]);
 });
 
 describe('links', () => {

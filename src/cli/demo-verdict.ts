@@ -41,15 +41,19 @@ export interface FleetComparison {
   readonly duplicates: number;
 }
 
-/** `nameOf` gives the ThingsBoard device name of a meter by its index. */
-export function judge(
-  figures: DaemonFigures,
-  meters: VirtualMeters,
-  received: Received,
-  nameOf: (index: number) => string,
-): DemoVerdict {
+export interface DemoOutcome {
+  readonly figures: DaemonFigures;
+  readonly meters: VirtualMeters;
+  readonly received: Received;
+  /** The ThingsBoard device name of a meter by its index. */
+  nameOf(index: number): string;
+  /** Codes of the alerts that were raised. */
+  readonly alerts: readonly string[];
+}
+
+export function judge({ figures, meters, received, nameOf, alerts }: DemoOutcome): DemoVerdict {
   const truth = meters.truth();
-  return { meters: truth.length, ...figures, ...compareFleet(truth, received, nameOf), alerts: [] };
+  return { meters: truth.length, ...figures, ...compareFleet(truth, received, nameOf), alerts };
 }
 
 export function compareFleet(

@@ -54,6 +54,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   diagnose: async () => (await import('./verbs/diagnose.ts')).registerDiagnose,
   status: async () => (await import('./verbs/status.ts')).registerStatus,
   outbox: async () => (await import('./verbs/status.ts')).registerStatus,
+  alerts: async () => (await import('./verbs/alerts.ts')).registerAlerts,
   simulate: async () => (await import('./verbs/simulate.ts')).registerSimulate,
   loadtest: async () => (await import('./verbs/loadtest.ts')).registerLoadtest,
 };

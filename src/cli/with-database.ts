@@ -10,3 +10,13 @@ export function withDatabase<T>(context: Pick<Context, 'databasePath'>, action: 
     database.close();
   }
 }
+
+/** The same for those who only look. */
+export function withReadOnlyDatabase<T>(context: Pick<Context, 'databasePath'>, action: (database: Database) => T): T {
+  const database = openDatabase(context.databasePath, { readonly: true });
+  try {
+    return action(database);
+  } finally {
+    database.close();
+  }
+}

@@ -2,23 +2,35 @@
  * The daemon: composes store, lines, pollers and publishers, follows the configuration, tells how it is doing, and
  * stops within bounds. From a cycle's commit on nothing can lose its readings; everything before is asked again.
  */
+
+import { randomUUID } from 'node:crypto';
 import { CommandExecutor } from '../command/executor.ts';
+import { decimal } from '../core/decimal.ts';
 import { asBridgeError } from '../core/errors.ts';
 import { Admission, type AdmissionLimits, DEFAULT_ADMISSION } from '../line/admission.ts';
 import { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/poller.ts';
+import type { Reading, ReadingValue } from '../reading/reading.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { acquireDaemonLock, type DaemonLock } from '../store/daemon-lock.ts';
 import { DAEMON_BUSY_MS, type Database, openDatabase } from '../store/database.ts';
-import { loadFleet } from '../store/fleet/load.ts';
+import { connectionsOfBridge, loadFleet } from '../store/fleet/load.ts';
 import { revision } from '../store/fleet/revision.ts';
 import { createOutboxReader } from '../store/local/outbox-reader.ts';
 import { loadStatus } from '../store/local/status.ts';
-import type { OutboxDepth, OutboxReader, StatusEntry, Writer } from '../store/local/types.ts';
+import {
+  type OutboxDepth,
+  type OutboxReader,
+  OWN_DEVICE,
+  type StatusEntry,
+  type Writer,
+} from '../store/local/types.ts';
 import { openWriter } from '../store/local/writer.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
+import { AlertCentre } from './alert-centre.ts';
+import type { AlertNotice } from './alert-desk.ts';
 import { FleetRunner } from './fleet-runner.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { PublisherSet } from './publisher-set.ts';
@@ -42,6 +54,7 @@ export interface DaemonOutcome extends DaemonFigures {
 /** How often the configuration is looked at, the status saved, and the figures logged, milliseconds. */
 const REVISION_EVERY_MS = 1000;
 const STATUS_EVERY_MS = 2000;
+const ALERTS_EVERY_MS = 5000;
 const SUMMARY_EVERY_MS = 60_000;
 /** How long delivering what is left may take when the daemon stops. */
 const DRAIN_MS = 30_000;
@@ -59,6 +72,7 @@ export class Daemon {
   private readonly fleet: FleetRunner;
   private readonly publishers: PublisherSet;
   private readonly commands: CommandExecutor;
+  private readonly alerts: AlertCentre;
   private readonly stopping = new AbortController();
   private readonly loops: Promise<void>[] = [];
   private revision = -1;
@@ -123,6 +137,16 @@ export class Daemon {
       log,
       meterNamed: (name) => this.fleet.commanded(name),
     });
+    this.alerts = new AlertCentre({
+      database,
+      writer,
+      clock,
+      log,
+      thingsboard: this.thingsboard,
+      figures: () => this.alertFigures(),
+      signal: this.stopping.signal,
+      onNotice: (notice) => void this.attempt(() => this.publishNotice(notice)),
+    });
     this.polling.on('committed', ({ connectionIds }) => this.publishers.notify(connectionIds));
     logEvents(this.polling, this.thingsboard, this.devices, log);
   }
@@ -131,6 +155,7 @@ export class Daemon {
     this.loops.push(
       this.every(REVISION_EVERY_MS, () => this.followConfiguration()),
       this.every(STATUS_EVERY_MS, () => this.saveStatus()),
+      this.every(ALERTS_EVERY_MS, () => this.alerts.look()),
       this.every(SUMMARY_EVERY_MS, () => this.summarise()),
     );
   }
@@ -150,6 +175,7 @@ export class Daemon {
     const drained = await this.publishers.drain(DRAIN_MS);
     await this.publishers.stop();
     await Promise.all(this.loops);
+    await this.alerts.written();
     // A database that cannot be written must not keep the daemon from ending.
     await this.attempt(() => this.saveStatus());
     this.summarise();
@@ -170,6 +196,7 @@ export class Daemon {
     const fleet = loadFleet(this.database);
     await this.publishers.apply(fleet);
     this.fleet.apply(fleet);
+    this.alerts.apply(fleet);
     this.revision = fleet.revision;
     this.options.log.info({ revision: fleet.revision, meters: fleet.meters.length }, 'configuration applied');
   }
@@ -188,6 +215,43 @@ export class Daemon {
     for (const [id, status] of this.publishers.statuses())
       entries.push({ subject: `connection:${id}`, json: JSON.stringify(status) });
     await this.writer.saveStatus(entries);
+  }
+
+  private alertFigures() {
+    return {
+      connections: this.publishers.statuses(),
+      meters: this.board.meterStatuses((id) => this.fleet.connectionOf(id)),
+      lines: new Map([...this.fleet.activeLines].map(([id, line]) => [id, line.snapshot()])),
+      outbox: this.outbox.depth(),
+      publishRate: this.board.recentPublishRate(),
+      startedAt: this.board.startedAt,
+    };
+  }
+
+  /** Alerts are telemetry of the bridge's own device, and wait in the outbox like everything else. */
+  private async publishNotice({ code, subject, change, detail, at, active }: AlertNotice): Promise<void> {
+    const reading = (key: string, value: ReadingValue): Reading => ({
+      key,
+      ts: at,
+      value,
+      unit: null,
+      obis: '',
+      quality: 'good',
+    });
+    const connectionIds = connectionsOfBridge(loadFleet(this.database)).map(({ id }) => id);
+    await this.writer.commitCycle({
+      cycleId: randomUUID(),
+      // Of no meter: nothing is learned.
+      meterId: 0,
+      device: OWN_DEVICE,
+      createdAt: at,
+      connectionIds,
+      readings: [
+        reading('activeAlerts', decimal(active)),
+        reading('lastAlert', `${code} ${subject} ${change}${change === 'raised' ? `: ${detail}` : ''}`),
+      ],
+    });
+    this.publishers.notify(connectionIds);
   }
 
   private summarise(): void {

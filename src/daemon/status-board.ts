@@ -78,7 +78,8 @@ export interface DaemonStatus {
 
 export class StatusBoard {
   private readonly clock: Clock;
-  private readonly startedAt: number;
+  /** Wall clock. */
+  readonly startedAt: number;
   private readonly meters = new Map<number, MeterStatus>();
   private readonly rate = new PublishRate();
   private readonly pollTimes = new PollTimes();
@@ -154,6 +155,21 @@ export class StatusBoard {
       roundTripsPerPoll:
         this.steady.polls === 0 ? null : Math.round((100 * this.steady.roundTrips) / this.steady.polls) / 100,
     };
+  }
+
+  /** Of the last minute or more; null while there are too few cycles to say. */
+  recentPublishRate(): number | null {
+    return this.rate.recent(this.clock.monotonic());
+  }
+
+  /** All meters that anything is known of, as they are now. */
+  meterStatuses(connectionOf: (meterId: number) => MeterConnection | null): ReadonlyMap<number, MeterStatus> {
+    return new Map(
+      [...this.meters].map(([id, meter]) => {
+        const now = { ...meter, connection: connectionOf(id) };
+        return [id, { ...now, state: stateOf(now) }];
+      }),
+    );
   }
 
   /** The meters that changed since the last call; `connectionOf` tells how each of them is reached. */

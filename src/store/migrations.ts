@@ -221,6 +221,20 @@ const COMMANDS = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+const ALERTS = `
+  CREATE TABLE alert (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    code TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    cleared INTEGER,
+    acknowledged INTEGER,
+    detail TEXT NOT NULL,
+    rival TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX alert_active ON alert (code, subject) WHERE cleared IS NULL;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
@@ -228,6 +242,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 4, sql: DEVICES },
   { version: 5, sql: PROFILES },
   { version: 6, sql: COMMANDS },
+  { version: 7, sql: ALERTS },
 ];
 
 /** The version that the steps lead to. */

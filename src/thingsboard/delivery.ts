@@ -9,7 +9,7 @@
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TargetMode } from '../store/fleet/types.ts';
-import type { OutboxReader, OutboxRow } from '../store/local/types.ts';
+import { type OutboxReader, type OutboxRow, OWN_DEVICE } from '../store/local/types.ts';
 import type { AttributeTimes } from './attribute-times.ts';
 import type { MqttSession } from './connection.ts';
 import type { Holds } from './holds.ts';
@@ -179,7 +179,7 @@ export class Delivery {
       return;
     }
     this.underway.set(row.id, underway);
-    if (mode === 'gateway') this.announce(row.device);
+    if (mode === 'gateway' && row.device !== OWN_DEVICE) this.announce(row.device);
     for (const message of messages) this.queue.push({ message, device: row.device, underway });
   }
 

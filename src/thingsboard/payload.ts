@@ -7,7 +7,7 @@
 import { asBridgeError } from '../core/errors.ts';
 import { writeJson } from '../core/json.ts';
 import type { TargetMode } from '../store/fleet/types.ts';
-import type { OutboxRow, StoredReading } from '../store/local/types.ts';
+import { type OutboxRow, OWN_DEVICE, type StoredReading } from '../store/local/types.ts';
 import {
   DEVICE_ATTRIBUTES,
   DEVICE_TELEMETRY,
@@ -44,7 +44,8 @@ export function rowPayload(
   mode: TargetMode,
   maxRemainingLength: number = MAX_REMAINING_LENGTH,
 ): RowPayload {
-  const frame = mode === 'gateway' ? gatewayFrame(row.device) : DEVICE_FRAME;
+  const forSubDevice = mode === 'gateway' && row.device !== OWN_DEVICE;
+  const frame = forSubDevice ? gatewayFrame(row.device) : DEVICE_FRAME;
   const packer = new Packer(frame, budgetOf(frame, maxRemainingLength));
   const unpublishable: Unpublishable[] = [];
   const put = (reading: StoredReading, add: (text: string) => string | null): void => {
@@ -57,7 +58,7 @@ export function rowPayload(
   }
   const attributes = latestAttributes(row.readings);
   if (attributes.length === 0) return { messages: packer.finish(), unpublishable };
-  const attributeFrame = mode === 'gateway' ? gatewayAttributes(row.device) : DEVICE_ATTRIBUTE_FRAME;
+  const attributeFrame = forSubDevice ? gatewayAttributes(row.device) : DEVICE_ATTRIBUTE_FRAME;
   const object = new ObjectPacker(attributeFrame, budgetOf(attributeFrame, maxRemainingLength));
   for (const reading of attributes) put(reading, (text) => object.add(text));
   return { messages: [...packer.finish(), ...object.finish()], unpublishable };

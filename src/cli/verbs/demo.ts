@@ -12,10 +12,12 @@ import { startThingsBoardDouble, type ThingsBoardDouble } from '../../simulator/
 import { initDatabase } from '../../store/database.ts';
 import { addMeter } from '../../store/fleet/meters.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
+import { loadAlerts } from '../../store/local/alerts.ts';
 import { type Context, EXIT, untilOver, verb } from '../context.ts';
 import { DEMO_POINTS, type DemoVerdict, judge } from '../demo-verdict.ts';
 import { demoView } from '../demo-view.ts';
 import { parseSeconds, parseWhole } from '../values.ts';
+import { withReadOnlyDatabase } from '../with-database.ts';
 
 interface DemoFlags {
   readonly meters: string;
@@ -65,13 +67,24 @@ async function demo(context: Context, command: Command): Promise<number> {
     await untilOver(context.signal, lasting);
     await view.stop();
     const { drained, ...figures } = await daemon.stop();
-    const verdict = judge(figures, meters, double.received(), demoMeterName);
+    const verdict = judge({
+      figures,
+      meters,
+      received: double.received(),
+      nameOf: demoMeterName,
+      alerts: alertsOf(databasePath),
+    });
     context.print({ ...verdict }, () => verdictText(verdict));
     return drained && verdict.lost === 0 ? EXIT.done : EXIT.failed;
   } finally {
     await Promise.all([meters.stop(), double.stop()]);
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Alerts that were raised, over or not. */
+function alertsOf(databasePath: string): readonly string[] {
+  return withReadOnlyDatabase({ databasePath }, loadAlerts).map(({ code }) => code);
 }
 
 interface DemoConfiguration {

@@ -8,7 +8,6 @@ import type { DeviceStatistics, DeviceTotals } from '../../line/device-manager.t
 import type { LineSnapshot } from '../../line/worker-types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { daemonRuns } from '../../store/daemon-lock.ts';
-import { type Database, openDatabase } from '../../store/database.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
 import type { Connection, Fleet, Meter } from '../../store/fleet/types.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
@@ -16,19 +15,11 @@ import { loadStatus, type StoredStatus } from '../../store/local/status.ts';
 import type { OutboxDepth } from '../../store/local/types.ts';
 import { type Context, verb } from '../context.ts';
 import { age, duration, table } from '../table.ts';
+import { withReadOnlyDatabase } from '../with-database.ts';
 
 export function registerStatus(program: Command): void {
   program.command('status').description('what the daemon is doing').action(verb(status));
   program.command('outbox').description('readings that wait for delivery').action(verb(outbox));
-}
-
-function readOnly<T>(context: Context, action: (database: Database) => T): T {
-  const database = openDatabase(context.databasePath, { readonly: true });
-  try {
-    return action(database);
-  } finally {
-    database.close();
-  }
 }
 
 function isoOf(ms: number | null | undefined): string | null {
@@ -43,7 +34,7 @@ function of<T>(stored: ReadonlyMap<string, StoredStatus>, subject: string): T | 
 
 function status(context: Context): undefined {
   const running = daemonRuns(context.databasePath);
-  const { fleet, stored, depth } = readOnly(context, (database) => ({
+  const { fleet, stored, depth } = withReadOnlyDatabase(context, (database) => ({
     fleet: loadFleet(database),
     stored: loadStatus(database),
     depth: createOutboxReader(database).depth(),
@@ -208,7 +199,7 @@ function outboxReport({ rows, oldest, bytes, quarantined }: OutboxDepth) {
 }
 
 function outbox(context: Context): undefined {
-  const report = outboxReport(readOnly(context, (database) => createOutboxReader(database).depth()));
+  const report = outboxReport(withReadOnlyDatabase(context, (database) => createOutboxReader(database).depth()));
   context.print(report, () => outboxText(report));
   return undefined;
 }

@@ -96,6 +96,11 @@ export function connectionsOfMeter({ targets, connections }: Fleet, meterId: num
   );
 }
 
+/** The connections whose token is of the bridge itself: a gateway's, or in device mode that of its own device. */
+export function connectionsOfBridge({ connections }: Fleet): readonly Connection[] {
+  return connections.filter(({ meterId, retired }) => meterId === null && !retired);
+}
+
 /** Options that came after the point was stored have their defaults. */
 function pointOptionsOf(json: string): PointOptions {
   // Most points have none, and a fleet has tens of thousands: they share one value.

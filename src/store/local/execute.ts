@@ -1,10 +1,12 @@
 /** Carries out one request of the writer; the caller holds the transaction. */
 import BetterSqlite3 from 'better-sqlite3';
 import { BridgeError } from '../../core/errors.ts';
+import { createAlertJournal } from './alerts.ts';
 import { createCommandJournal } from './commands.ts';
 import { createCounters } from './counters.ts';
 import type { CommitRequest, WriterRequest } from './requests.ts';
 import type { Totals } from './status.ts';
+import { OWN_DEVICE } from './types.ts';
 
 /**
  * Returns the ids of the outbox rows that a commit made, the first counter of a reservation, how many commands changed, and
@@ -35,6 +37,7 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
 
   const counters = createCounters(sql);
   const commands = createCommandJournal(sql);
+  const changeAlert = createAlertJournal(sql);
 
   const count = (totals: Partial<Totals>): void => {
     for (const [name, value] of Object.entries(totals)) addToCounter.run(name, value);
@@ -44,7 +47,9 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
     for (const { kind, json } of cycle.learned) learn.run(kind, json, cycle.meterId);
     if (cycle.readingCount === 0 || cycle.connectionIds.length === 0) return [];
     const rowIds = cycle.connectionIds.map((connectionId) => insertOutboxRow(connectionId, cycle));
-    count({ cycles: 1, readings: cycle.readingCount, rows: rowIds.length });
+    count({ rows: rowIds.length });
+    // What the bridge says of itself is no cycle.
+    if (cycle.device !== OWN_DEVICE) count({ cycles: 1, readings: cycle.readingCount });
     return rowIds;
   }
 
@@ -84,6 +89,9 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
         return [];
       case 'prune-commands':
         commands.prune(request.pruning);
+        return [];
+      case 'change-alert':
+        changeAlert(request.change);
         return [];
     }
   };

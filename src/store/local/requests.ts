@@ -1,5 +1,6 @@
 /** What is asked of the writer and what it answers: plain data that passes between threads. */
 import { BridgeError, type ErrorDetail, type ErrorReport } from '../../core/errors.ts';
+import type { AlertChange } from './alerts.ts';
 import type { CommandChange, CommandPart, CommandPruning } from './commands.ts';
 import type { LearnedFact, StatusEntry } from './types.ts';
 
@@ -60,6 +61,11 @@ export interface PruneCommandsRequest {
   readonly pruning: CommandPruning;
 }
 
+export interface ChangeAlertRequest {
+  readonly kind: 'change-alert';
+  readonly change: AlertChange;
+}
+
 export type WriterRequest =
   | CommitRequest
   | AcknowledgeRequest
@@ -69,7 +75,8 @@ export type WriterRequest =
   | RaiseCounterRequest
   | ChangeCommandRequest
   | CommandPartRequest
-  | PruneCommandsRequest;
+  | PruneCommandsRequest
+  | ChangeAlertRequest;
 
 /** A BridgeError taken apart: classes do not survive the way between threads. */
 export type Failure = ErrorReport & Pick<BridgeError, 'facts'>;

@@ -1,6 +1,8 @@
 /** What the daemon keeps of its own work: readings on their way out, and its state as others may see it. */
+
 import type { ReadingKind } from '../../reading/point-options.ts';
 import type { Quality, Reading } from '../../reading/reading.ts';
+import type { AlertChange } from './alerts.ts';
 import type { CommandChange, CommandPart, CommandPruning } from './commands.ts';
 
 /** A reading as it waits in the outbox: the value as text, a decimal with all its digits. */
@@ -16,11 +18,14 @@ export interface StoredReading {
   readonly kind?: ReadingKind;
 }
 
+/** What a row speaks of when it is no meter but the bridge itself: the device whose token the connection has. */
+export const OWN_DEVICE = '';
+
 /** One cycle's readings for one connection. */
 export interface OutboxRow {
   readonly id: number;
   readonly connectionId: number;
-  /** The meter's name when it was read. */
+  /** The meter's name when it was read, or `OWN_DEVICE`. */
   readonly device: string;
   readonly cycleId: string;
   /** Milliseconds UTC. */
@@ -77,6 +82,7 @@ export interface Writer {
   /** Adds a portion of a command's result. */
   addCommandPart(part: CommandPart): Promise<void>;
   pruneCommands(pruning: CommandPruning): Promise<void>;
+  changeAlert(change: AlertChange): Promise<void>;
   /** Finishes what was asked for, then closes; later calls reject with STOPPING. */
   close(): Promise<void>;
 }

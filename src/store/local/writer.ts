@@ -71,6 +71,9 @@ export function writerOn(backend: WriterBackend, clock: Clock): Writer {
     async pruneCommands(pruning) {
       await submit({ kind: 'prune-commands', pruning });
     },
+    async changeAlert(change) {
+      await submit({ kind: 'change-alert', change });
+    },
     close,
   };
 }

@@ -1,0 +1,110 @@
+/** Alerts in the daemon: looks at its figures every little while, hears of conflicts at once, and tells the outside. */
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { asBridgeError } from '../core/errors.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import type { EventBus } from '../runtime/events.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Database } from '../store/database.ts';
+import { loadFleet } from '../store/fleet/load.ts';
+import type { Fleet } from '../store/fleet/types.ts';
+import { loadAlerts } from '../store/local/alerts.ts';
+import type { Writer } from '../store/local/types.ts';
+import type { ThingsBoardEvents } from '../thingsboard/events.ts';
+import { rivalsAt } from '../thingsboard/rival.ts';
+import { AlertDesk, type AlertNotice } from './alert-desk.ts';
+import { connectionName, type Figures, forgetGone, observations } from './alert-watch.ts';
+
+export interface AlertCentreDependencies {
+  readonly database: Database;
+  readonly writer: Pick<Writer, 'changeAlert'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly thingsboard: EventBus<ThingsBoardEvents>;
+  /** What is known now; the free disk is found out here. */
+  figures(): Omit<Figures, 'fleet' | 'freeDisk' | 'now'>;
+  /** Aborted when the daemon stops. */
+  readonly signal: AbortSignal;
+  onNotice(notice: AlertNotice): void;
+}
+
+/** How often a rival is looked for after a conflict became known: it comes and goes. */
+const RIVAL_LOOKS = 20;
+const RIVAL_LOOK_EVERY_MS = 500;
+
+export class AlertCentre {
+  private readonly deps: AlertCentreDependencies;
+  private readonly desk: AlertDesk;
+  private fleet: Fleet;
+
+  /** Throws DATABASE_*. */
+  constructor(deps: AlertCentreDependencies) {
+    const { database, writer, clock, log, thingsboard, onNotice } = deps;
+    this.deps = deps;
+    this.fleet = loadFleet(database);
+    this.desk = new AlertDesk({ writer, clock, log, earlier: loadAlerts(database), onNotice });
+    thingsboard.on('conflict', ({ connectionId, clientId, error }) => {
+      const subject = connectionName(this.fleet, connectionId);
+      const detail = `another client uses the access token (our client ID is ${clientId}): ${error.message}`;
+      this.desk.observe({ code: 'TOKEN_CONFLICT', subject, value: true, detail });
+      void this.lookForRival(connectionId, subject);
+    });
+    thingsboard.on('conflict-over', ({ connectionId }) => {
+      const subject = connectionName(this.fleet, connectionId);
+      this.desk.observe({ code: 'TOKEN_CONFLICT', subject, value: false, detail: '' });
+    });
+  }
+
+  /** The configuration changed. */
+  apply(fleet: Fleet): void {
+    this.fleet = fleet;
+    forgetGone(this.desk, fleet);
+  }
+
+  active(): number {
+    return this.desk.active();
+  }
+
+  async look(): Promise<void> {
+    const { database, clock, figures } = this.deps;
+    const freeDisk = await freeOctets(database.path);
+    for (const observation of observations({ ...figures(), fleet: this.fleet, freeDisk, now: clock.now() })) {
+      this.desk.observe(observation);
+    }
+  }
+
+  /** Resolves when everything told so far is written. */
+  written(): Promise<void> {
+    return this.desk.written();
+  }
+
+  private async lookForRival(connectionId: number, subject: string): Promise<void> {
+    const { clock, signal, log } = this.deps;
+    const targetId = this.fleet.connections.find(({ id }) => id === connectionId)?.targetId;
+    const url = this.fleet.targets.find(({ id }) => id === targetId)?.url;
+    if (url === undefined) return;
+    try {
+      for (let look = 0; look < RIVAL_LOOKS; look += 1) {
+        const [rival] = await rivalsAt(url);
+        if (rival !== undefined) {
+          this.desk.nameRival(subject, rival);
+          return;
+        }
+        await sleep(clock, RIVAL_LOOK_EVERY_MS, signal);
+      }
+      log.info({ code: 'TOKEN_CONFLICT', subject }, 'the rival does not run on this host, as far as can be seen');
+    } catch (thrown) {
+      log.debug({ code: asBridgeError(thrown).code }, 'the rival was not looked for to the end');
+    }
+  }
+}
+
+async function freeOctets(path: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(dirname(path));
+    return bavail * bsize;
+  } catch {
+    // Some file systems do not tell; then nothing is said of them.
+    return null;
+  }
+}
