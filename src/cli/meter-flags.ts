@@ -15,7 +15,7 @@ import {
 } from '../dlms/settings.ts';
 import { CONFORMANCE_BITS } from '../dlms/xdlms/conformance.ts';
 import { addSecretFlags, requireSecrets, type SecretFlags, secretsFromFlags } from './secret-flags.ts';
-import { parseChoice, parseSystemTitle, parseTimeZone, parseWhole } from './values.ts';
+import { parseChoice, parseSeconds, parseSystemTitle, parseTimeZone, parseWhole } from './values.ts';
 
 export interface MeterFlags extends SecretFlags {
   readonly client: string;
@@ -38,12 +38,17 @@ export interface MeterFlags extends SecretFlags {
   readonly preEstablished?: boolean;
   readonly conformance?: string;
   readonly serverMaxPdu?: string;
+  readonly clockDrift: string;
+  readonly clockLimit: string;
+  readonly clockSetWithin: string;
   readonly protection: string;
   readonly sign?: boolean;
   readonly acceptUnverified?: boolean;
   readonly quirk?: readonly string[];
   readonly session: string;
 }
+
+const LONGEST_DRIFT_S = 86_400;
 
 export function addMeterFlags(command: Command): Command {
   const {
@@ -90,6 +95,13 @@ export function addMeterFlags(command: Command): Command {
     .option('--window <n>', 'HDLC window, 1 to 7', String(window))
     .option('--info-length <octets>', 'HDLC information field, 32 to 2030', String(infoLength))
     .option('--time-zone <zone>', "zone of the meter's local times, as Europe/Madrid, where they carry no deviation")
+    .option('--clock-drift <on|off>', "the daemon follows the meter's clock: on | off", 'on')
+    .option(
+      '--clock-limit <seconds>',
+      'beyond this the clock is off',
+      String(DEFAULT_METER_SETTINGS.clockLimitMs / 1000),
+    )
+    .option('--clock-set-within <seconds>', 'the daemon sets a clock that is off by no more than this; 0: never', '0')
     .option(
       '--quirk <quirk>',
       `how the meter deviates, NAME or NAME=VALUE (repeatable): ${QUIRKS.map(({ name }) => name).join(', ')}`,
@@ -129,6 +141,9 @@ const FLAGS_OF_SETTING: Readonly<Record<Exclude<keyof MeterSettings, 'quirks'>, 
   window: ['window'],
   infoLength: ['infoLength'],
   timeZone: ['timeZone'],
+  clockDrift: ['clockDrift'],
+  clockLimitMs: ['clockLimit'],
+  clockSetWithinMs: ['clockSetWithin'],
   session: ['session'],
 };
 
@@ -170,6 +185,9 @@ function settingsFromFlags(flags: MeterFlags): MeterSettings {
     window: parseWhole('--window', flags.window, 1, 7),
     infoLength: parseWhole('--info-length', flags.infoLength, 32, 2030),
     timeZone: optional(flags.timeZone, parseTimeZone),
+    clockDrift: parseChoice('--clock-drift', flags.clockDrift, ['on', 'off']) === 'on',
+    clockLimitMs: parseSeconds('--clock-limit', flags.clockLimit, 1, LONGEST_DRIFT_S),
+    clockSetWithinMs: parseSeconds('--clock-set-within', flags.clockSetWithin, 0, LONGEST_DRIFT_S),
     protection: parseChoice('--protection', flags.protection, PROTECTIONS),
     signing: flags.sign === true,
     acceptUnverified: flags.acceptUnverified === true,

@@ -6,7 +6,7 @@ import { kindOfProfile } from '../provision/schema.ts';
 import { loadTemplate, type Template, templateReference } from '../provision/template.ts';
 import { type KeyedPoint, parseKeyedPoints } from '../reading/point-text.ts';
 import type { NewPointGroup, NewProfile } from '../store/fleet/types.ts';
-import { parseSeconds } from './values.ts';
+import { parseSeconds, parseTime } from './values.ts';
 
 export interface ReadingFlags {
   readonly interval?: string;
@@ -14,6 +14,7 @@ export interface ReadingFlags {
   readonly group?: readonly string[];
   readonly template?: string;
   readonly profile?: readonly string[];
+  readonly backfillFrom?: string;
 }
 
 export interface ReadingPlan {
@@ -36,7 +37,12 @@ export function addReadingFlags(command: Command): Command {
       collect,
     )
     .option('--template <name>', 'what a kind of meter gives: see `meter template list`; or a YAML file')
-    .option('--profile <obis>', 'OBIS or OBIS@SECONDS: a load profile or event log to fetch (repeatable)', collect);
+    .option(
+      '--profile <obis>',
+      'OBIS[@SECONDS][=PREFIX]: a load profile or event log to fetch, and what its keys begin with (repeatable)',
+      collect,
+    )
+    .option('--backfill-from <iso|all>', 'from where profiles are fetched at first; a day back otherwise');
 }
 
 export function collect(value: string, earlier: readonly string[] | undefined): readonly string[] {
@@ -68,11 +74,13 @@ export function planOver(base: ReadingPlan, flags: ReadingFlags, template: Templ
   }
   addDefault(groups, givenPoints, flags.interval);
   const profiles = new Map(start.profiles.map((profile) => [profile.obis, profile]));
-  for (const { obis, intervalMs } of (flags.profile ?? []).map(parseProfile)) {
+  for (const { obis, intervalMs, prefix } of (flags.profile ?? []).map(parseProfile)) {
     const known = profiles.get(obis) ?? { obis, kind: kindOfProfile(obis), columns: [], eventNames: {} };
     const knownMs = profiles.get(obis)?.intervalMs ?? DEFAULT_PROFILE_INTERVAL_MS;
-    profiles.set(obis, { ...known, intervalMs: intervalMs ?? knownMs });
+    const own = prefix === null ? {} : { prefix };
+    profiles.set(obis, { ...known, ...own, intervalMs: intervalMs ?? knownMs });
   }
+  backfill(profiles, flags);
   return { ...start, groups: [...groups.values()], profiles: [...profiles.values()] };
 }
 
@@ -133,7 +141,24 @@ function parseGroup(text: string): Omit<NewPointGroup, 'points'> & { readonly po
   return { name, intervalMs: parseSeconds('--group', seconds), points: parseKeyedPoints(points) };
 }
 
-function parseProfile(text: string): { readonly obis: string; readonly intervalMs: number | null } {
-  const [obis = '', seconds] = text.split('@');
-  return { obis: parseObis(obis), intervalMs: seconds === undefined ? null : parseSeconds('--profile', seconds) };
+interface ProfileText {
+  readonly obis: string;
+  readonly intervalMs: number | null;
+  readonly prefix: string | null;
+}
+
+function parseProfile(text: string): ProfileText {
+  const [address = '', ...rest] = text.split('=');
+  const [obis = '', seconds] = address.split('@');
+  const intervalMs = seconds === undefined ? null : parseSeconds('--profile', seconds);
+  return { obis: parseObis(obis), intervalMs, prefix: rest.length === 0 ? null : rest.join('=') };
+}
+
+/** For the profiles that are named; for all of them when none is. */
+function backfill(profiles: Map<string, NewProfile>, { profile = [], backfillFrom }: ReadingFlags): void {
+  if (backfillFrom === undefined) return;
+  const named = profile.length === 0 ? [...profiles.keys()] : profile.map((text) => parseProfile(text).obis);
+  if (named.length === 0) fail('USAGE', '--backfill-from is for profiles, and there is none: give --profile');
+  const from = backfillFrom === 'all' ? 'all' : parseTime('--backfill-from', backfillFrom);
+  for (const obis of named) profiles.set(obis, { ...profiles.get(obis)!, backfillFrom: from });
 }

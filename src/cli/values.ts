@@ -90,3 +90,13 @@ export function parseChoice<T extends string>(flag: string, text: string, choice
     choices.find((choice) => choice === text) ?? fail('USAGE', `${flag} takes ${choices.join(' | ')}, not "${text}"`)
   );
 }
+
+const ISO = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/;
+
+/** A date alone is its midnight; like a time without offset it is the host's local one. Throws USAGE. */
+export function parseTime(flag: string, text: string): number {
+  const time = Date.parse(text.includes('T') ? text : `${text}T00:00:00`);
+  return ISO.test(text) && !Number.isNaN(time)
+    ? time
+    : fail('USAGE', `${flag} takes a time such as 2026-01-31T12:00:00Z, not "${text}"`);
+}

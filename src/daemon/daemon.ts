@@ -9,7 +9,7 @@ import { decimal } from '../core/decimal.ts';
 import { asBridgeError } from '../core/errors.ts';
 import { Admission, type AdmissionLimits, DEFAULT_ADMISSION } from '../line/admission.ts';
 import { DeviceManager } from '../line/device-manager.ts';
-import type { PollingEvents } from '../polling/poller.ts';
+import type { PollingEvents } from '../polling/events.ts';
 import type { Reading, ReadingValue } from '../reading/reading.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { EventBus } from '../runtime/events.ts';
@@ -32,6 +32,7 @@ import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { AlertCentre } from './alert-centre.ts';
 import type { AlertNotice } from './alert-desk.ts';
 import { FleetRunner } from './fleet-runner.ts';
+import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { PublisherSet } from './publisher-set.ts';
 import { type DaemonFigures, type DaemonStatus, earlierMeters, StatusBoard } from './status-board.ts';
@@ -52,6 +53,7 @@ export interface DaemonOutcome extends DaemonFigures {
 }
 
 /** How often the configuration is looked at, the status saved, and the figures logged, milliseconds. */
+const HOST_CLOCK_EVERY_MS = 1000;
 const REVISION_EVERY_MS = 1000;
 const STATUS_EVERY_MS = 2000;
 const ALERTS_EVERY_MS = 5000;
@@ -69,6 +71,7 @@ export class Daemon {
   private readonly database: Database;
   private readonly writer: Writer;
   private readonly outbox: OutboxReader;
+  private readonly hostClock: HostClock;
   private readonly fleet: FleetRunner;
   private readonly publishers: PublisherSet;
   private readonly commands: CommandExecutor;
@@ -119,10 +122,12 @@ export class Daemon {
     this.devices = new DeviceManager(clock, onListenerError);
     const earlier = earlierMeters(loadStatus(database));
     this.board = new StatusBoard(clock, this.polling, this.thingsboard, this.devices, earlier);
+    this.hostClock = new HostClock(clock, writer, log);
     this.fleet = new FleetRunner({
       database,
       writer,
       clock,
+      hostTime: this.hostClock.time,
       events: this.polling,
       devices: this.devices,
       admission: new Admission(options.admission ?? DEFAULT_ADMISSION, clock),
@@ -148,11 +153,13 @@ export class Daemon {
       onNotice: (notice) => void this.attempt(() => this.publishNotice(notice)),
     });
     this.polling.on('committed', ({ connectionIds }) => this.publishers.notify(connectionIds));
+    this.polling.on('profile', ({ connectionIds }) => this.publishers.notify(connectionIds));
     logEvents(this.polling, this.thingsboard, this.devices, log);
   }
 
   private beginLoops(): void {
     this.loops.push(
+      this.every(HOST_CLOCK_EVERY_MS, () => this.hostClock.look()),
       this.every(REVISION_EVERY_MS, () => this.followConfiguration()),
       this.every(STATUS_EVERY_MS, () => this.saveStatus()),
       this.every(ALERTS_EVERY_MS, () => this.alerts.look()),

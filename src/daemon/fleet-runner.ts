@@ -12,13 +12,17 @@ import type { SavedRecovery } from '../line/recovery.ts';
 import { keepsSession } from '../line/session-policy.ts';
 import { LineWorker } from '../line/worker.ts';
 import { type Knowledge, knowledgeOf } from '../meter/knowledge.ts';
-import { MeterPoller, type PolledGroup, type PolledMeter, type PollingEvents } from '../polling/poller.ts';
+import type { PollingEvents } from '../polling/events.ts';
+import { MeterReader, type ReadMeter } from '../polling/meter-reader.ts';
+import type { PolledGroup } from '../polling/poller.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
+import type { HostTime } from '../runtime/host-time.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Database } from '../store/database.ts';
+import { knownIdentity } from '../store/fleet/identity.ts';
 import { connectionsOfMeter, loadLearned } from '../store/fleet/load.ts';
-import type { Fleet, Line, Meter, Point } from '../store/fleet/types.ts';
+import type { Fleet, Line, Meter, Point, Profile } from '../store/fleet/types.ts';
 import type { Writer } from '../store/local/types.ts';
 import { framingOf, isNetwork, parseLink, signsOn, transportOf } from '../transport/link-address.ts';
 import { securityPortsOf } from './security-ports.ts';
@@ -28,6 +32,7 @@ export interface FleetRunnerDependencies {
   readonly database: Database;
   readonly writer: Writer;
   readonly clock: Clock;
+  readonly hostTime: HostTime;
   readonly events: EventBus<PollingEvents>;
   readonly devices: DeviceManager;
   /** Bounds what is connected to over a network. */
@@ -40,7 +45,7 @@ export interface FleetRunnerDependencies {
 interface WantedMeter {
   readonly meter: Meter;
   readonly line: Line;
-  readonly polled: PolledMeter;
+  readonly polled: ReadMeter;
 }
 
 interface RunningMeter {
@@ -51,7 +56,7 @@ interface RunningMeter {
   resumes: number;
   readonly knowledge: Knowledge;
   /** Null: it cannot be run as it is configured. */
-  readonly poller: MeterPoller | null;
+  readonly reader: MeterReader | null;
 }
 
 export class FleetRunner {
@@ -152,11 +157,12 @@ export class FleetRunner {
   private startMeter(wanted: WantedMeter): void {
     const { id, name, lineId, resumes } = wanted.meter;
     const { devices, events, earlier } = this.deps;
-    const knowledge = knowledgeOf(loadLearned(this.deps.database, id));
+    const learned = loadLearned(this.deps.database, id);
+    const knowledge = knowledgeOf(learned);
     const monitor = devices.register({ kind: 'meter', id, name }, earlier.get(id)?.lastSeen ?? null);
-    let poller: MeterPoller | null = null;
+    let reader: MeterReader | null = null;
     try {
-      poller = this.pollerOf(wanted, knowledge);
+      reader = this.readerOf(wanted, learned, knowledge);
     } catch (thrown) {
       // One meter that cannot be run must not keep the others from it.
       const error = asBridgeError(thrown);
@@ -164,8 +170,8 @@ export class FleetRunner {
       const nothing = { failures: [], skipped: [] };
       events.emit('failed', { meterId: id, meter: name, cycleId: randomUUID(), error, ...nothing });
     }
-    this.meters.set(id, { fingerprint: fingerprintOf(wanted), lineId, resumes, knowledge, poller });
-    poller?.start();
+    this.meters.set(id, { fingerprint: fingerprintOf(wanted), lineId, resumes, knowledge, reader });
+    reader?.start();
   }
 
   private followOperator({ id, suspended, resumes }: Meter): void {
@@ -173,22 +179,26 @@ export class FleetRunner {
     if (running === undefined) return;
     const line = this.lines.get(running.lineId);
     line?.holdMeter(id, suspended);
-    if (running.resumes !== resumes) line?.retryMeter(id);
+    if (running.resumes !== resumes) {
+      line?.retryMeter(id);
+      running.reader?.decided(knownIdentity(loadLearned(this.deps.database, id)));
+    }
     running.resumes = resumes;
   }
 
   /** Throws UNSUPPORTED for a link that cannot be used. */
-  private pollerOf(
+  private readerOf(
     { meter, line: { settings }, line: wantedLine, polled }: WantedMeter,
+    learned: ReadonlyMap<string, string>,
     knowledge: Knowledge,
-  ): MeterPoller {
-    const { database, writer, clock, events, log } = this.deps;
+  ): MeterReader {
+    const { database, writer, log } = this.deps;
     const line = this.lineOf(wantedLine);
-    const shortest = Math.min(...polled.groups.map(({ intervalMs }) => intervalMs));
+    const shortest = Math.min(...[...polled.groups, ...polled.profiles].map(({ intervalMs }) => intervalMs));
     const keepSession = keepsSession(meter.settings.session, settings.session, shortest);
     const security = securityPortsOf(meter, database, writer);
     line.setMeter({ ...meter, security, keepSession }, this.savedOf(meter));
-    return new MeterPoller(polled, { line, knowledge, writer, clock, events, log: log.child({ meter: meter.name }) });
+    return new MeterReader(polled, { ...this.deps, line, learned, knowledge, log: log.child({ meter: meter.name }) });
   }
 
   /** The run of failures that an earlier process left, unless an operator wanted the meter tried anew since. */
@@ -200,9 +210,9 @@ export class FleetRunner {
     return earlier.recovery;
   }
 
-  private endMeter(id: number, { lineId, poller }: RunningMeter): void {
+  private endMeter(id: number, { lineId, reader }: RunningMeter): void {
     this.meters.delete(id);
-    const ended = Promise.all([poller?.stop(), this.lines.get(lineId)?.removeMeter(id)]).then(() => {
+    const ended = Promise.all([reader?.stop(), this.lines.get(lineId)?.removeMeter(id)]).then(() => {
       this.ending.delete(id);
       if (this.fleet !== null) this.apply(this.fleet);
     });
@@ -251,13 +261,22 @@ export class FleetRunner {
 /** The meters that are to run, by id; guests that are disabled are not polled. */
 function wantedOf(fleet: Fleet, guests: ReadonlyMap<number, number>): Map<number, WantedMeter> {
   const groups = groupsByMeter(fleet);
+  const profilesOf = new Map<number, Profile[]>();
+  for (const profile of fleet.profiles) {
+    profilesOf.set(profile.meterId, [...(profilesOf.get(profile.meterId) ?? []), profile]);
+  }
   const lines = new Map(fleet.lines.map((line) => [line.id, line]));
   const wanted = new Map<number, WantedMeter>();
   for (const meter of fleet.meters) {
     if (!meter.enabled && !guests.has(meter.id)) continue;
     const polledGroups = meter.enabled ? (groups.get(meter.id) ?? []) : [];
     const connectionIds = connectionsOfMeter(fleet, meter.id).map(({ id }) => id);
-    const polled = { id: meter.id, name: meter.name, groups: polledGroups, connectionIds };
+    const { clockDrift: followsClock, clockLimitMs: limitMs, clockSetWithinMs: setWithinMs } = meter.settings;
+    const profiles = meter.enabled ? (profilesOf.get(meter.id) ?? []) : [];
+    const polled = {
+      ...{ id: meter.id, name: meter.name, groups: polledGroups, profiles, connectionIds },
+      ...{ followsClock, clockLimits: { limitMs, setWithinMs } },
+    };
     const line = lines.get(meter.lineId) ?? fail('INTERNAL', `no line ${meter.lineId} in the fleet`);
     wanted.set(meter.id, { meter, line, polled });
   }

@@ -1,7 +1,8 @@
 /** What operators read in the journal: one line per event, the phrases that people grep for, fields for machines. */
 import { decimalText } from '../core/decimal.ts';
 import type { DeviceManager } from '../line/device-manager.ts';
-import type { PollingEvents } from '../polling/poller.ts';
+import type { PollingEvents } from '../polling/events.ts';
+import { eventDocument } from '../polling/profile-readings.ts';
 import type { Noticed } from '../polling/watched-read.ts';
 import type { ReadingValue } from '../reading/reading.ts';
 import type { EventBus } from '../runtime/events.ts';
@@ -45,6 +46,9 @@ export function logEvents(
     else log.warn(fields, `meter not read: ${error.message}`);
     failing.set(meterId, code);
   });
+  logIdentities(polling, log);
+  logClocks(polling, log);
+  logProfiles(polling, log);
   polling.on('unstored', ({ meter, cycleId, error }) =>
     log.error({ meter, cycleId, code: error.code }, `readings cannot be stored yet: ${error.message}`),
   );
@@ -69,6 +73,54 @@ export function logEvents(
   thingsboard.on('published', ({ connectionId, rowId, cycleId, device, readings }) =>
     log.debug({ connectionId, meter: device, rowId, cycleId, readings }, 'row delivered'),
   );
+}
+
+function logIdentities(polling: EventBus<PollingEvents>, log: Logger): void {
+  const strange = new Set<number>();
+  polling.on('identified', ({ meterId, meter, identity: { pinned, stranger } }) => {
+    if (stranger !== null) {
+      strange.add(meterId);
+      const hint = 'compare the serial numbers; then `meter accept` or `meter reject`';
+      log.error(
+        { meter, code: 'STRANGER', pinned, stranger, hint },
+        `STRANGER: another meter answers for ${meter}; its readings are kept back`,
+      );
+    } else if (strange.delete(meterId)) log.info({ meter, pinned }, `${meter} is itself again`);
+    else log.info({ meter, pinned }, `${meter} is known from now on`);
+  });
+}
+
+function logClocks(polling: EventBus<PollingEvents>, log: Logger): void {
+  const off = new Set<number>();
+  polling.on('drift', ({ meterId, meter, driftMs, limitMs, error, wasSet }) => {
+    const fields = { meter, driftSeconds: driftMs / 1000 };
+    log.debug(fields, 'meter clock compared');
+    if (wasSet) log.info(fields, 'the meter clock was off and was set');
+    if (error !== null) log.warn({ ...fields, code: error.code }, `the meter clock was not set: ${error.message}`);
+    if (Math.abs(driftMs) <= limitMs || wasSet) {
+      if (off.delete(meterId) && !wasSet) log.info(fields, 'the meter clock is right again');
+    } else if (!off.has(meterId)) {
+      off.add(meterId);
+      log.warn({ ...fields, limitSeconds: limitMs / 1000 }, 'the meter clock is off');
+    }
+  });
+}
+
+function logProfiles(polling: EventBus<PollingEvents>, log: Logger): void {
+  const failing = new Map<string, string>();
+  polling.on('profile', ({ meterId, meter, obis, cycleId, rows, upTo, happened, failures, isBehind, roundTrips }) => {
+    if (failing.delete(`${meterId} ${obis}`)) log.info({ meter, obis }, 'profile is read again');
+    for (const event of happened) log.warn({ meter, obis, cycleId, ...eventDocument(event) }, `profile: ${event.kind}`);
+    const failed = failures.map(({ key, error }) => `${key}: ${error.code}`);
+    log.debug({ meter, obis, cycleId, rows, upTo, failed, isBehind, roundTrips }, 'rows of a profile committed');
+  });
+  polling.on('profileFailed', ({ meterId, meter, obis, error: { code, fault, hint, message } }) => {
+    const name = `${meterId} ${obis}`;
+    const fields = { meter, obis, code, fault, hint };
+    if (failing.get(name) === code) log.debug(fields, `profile not read: ${message}`);
+    else log.warn(fields, `profile not read: ${message}`);
+    failing.set(name, code);
+  });
 }
 
 export function logSummary(log: Logger, { cycles, messages, publishRate }: DaemonFigures): void {

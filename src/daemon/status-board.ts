@@ -7,11 +7,12 @@ import type { BridgeError, ErrorReport } from '../core/errors.ts';
 import type { DeviceManager, DeviceStatistics, DeviceTotals } from '../line/device-manager.ts';
 import type { MeterRest } from '../line/meter-slot.ts';
 import type { ConnectionState } from '../line/states.ts';
+import type { CycleCommitted, CycleFailed, PollingEvents, ProfileCommitted } from '../polling/events.ts';
 import type { PointFailure } from '../polling/point-ledger.ts';
-import type { CycleCommitted, CycleFailed, PollingEvents } from '../polling/poller.ts';
 import type { Reading, ReadingValue } from '../reading/reading.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
+import type { KnownIdentity } from '../store/fleet/identity.ts';
 import type { StoredStatus } from '../store/local/status.ts';
 import type { StatusEntry } from '../store/local/types.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
@@ -43,7 +44,23 @@ export interface MeterStatus {
     /** Wall clock before which the point is not asked again. */
     readonly skippedUntil: number | null;
   }[];
+  /** Who it is, and who answers instead. */
+  identity: KnownIdentity | null;
+  /** Seconds that its clock is ahead, at the last association that told. */
+  clockDrift: { readonly seconds: number; readonly isOff: boolean } | null;
+  /** By OBIS code. */
+  profiles: Record<string, ProfileStatus>;
   values: Record<string, { readonly value: string; readonly unit: string | null; readonly ts: number }>;
+}
+
+/** A profile that is followed. */
+export interface ProfileStatus {
+  /** Capture time of the last row taken. */
+  readonly upTo: number | null;
+  /** Rows taken by this process. */
+  readonly rows: number;
+  readonly isBehind: boolean;
+  readonly error: (ErrorReport & { readonly at: number }) | null;
 }
 
 export interface DaemonFigures {
@@ -102,7 +119,8 @@ export class StatusBoard {
   ) {
     this.clock = clock;
     this.startedAt = clock.now();
-    for (const [id, { lastReadingAt, values }] of earlier) this.meters.set(id, { ...FRESH, lastReadingAt, values });
+    for (const [id, { lastReadingAt, values, identity, clockDrift }] of earlier)
+      this.meters.set(id, { ...FRESH, lastReadingAt, values, identity, clockDrift });
     for (const name of [
       'registered',
       'connecting',
@@ -124,6 +142,18 @@ export class StatusBoard {
     polling.on('late', ({ meterId }) => {
       this.late += 1;
       this.meter(meterId).late += 1;
+    });
+    polling.on('identified', ({ meterId, identity }) => {
+      this.meter(meterId).identity = identity;
+    });
+    polling.on('drift', ({ meterId, driftMs, limitMs, wasSet }) => {
+      const isOff = Math.abs(driftMs) > limitMs && !wasSet;
+      this.meter(meterId).clockDrift = { seconds: driftMs / 1000, isOff };
+    });
+    polling.on('profile', (part) => this.onProfile(part));
+    polling.on('profileFailed', ({ meterId, obis, error }) => {
+      this.count(error);
+      this.profile(meterId, obis, { error: this.stamped(error) });
     });
     thingsboard.on('published', ({ cycleId }) => this.rate.deliveredRow(cycleId));
   }
@@ -167,7 +197,7 @@ export class StatusBoard {
     return new Map(
       [...this.meters].map(([id, meter]) => {
         const now = { ...meter, connection: connectionOf(id) };
-        return [id, { ...now, state: stateOf(now) }];
+        return [id, { ...now, state: stateOf(now, this.failing.has(id)) }];
       }),
     );
   }
@@ -216,6 +246,18 @@ export class StatusBoard {
     for (const { error } of failures) this.count(error);
   }
 
+  private onProfile({ meterId, obis, rows, readings, upTo, isBehind }: ProfileCommitted): void {
+    this.readings += readings;
+    const before = this.meter(meterId).profiles[obis]?.rows ?? 0;
+    this.profile(meterId, obis, { upTo, rows: before + rows, isBehind, error: null });
+  }
+
+  private profile(meterId: number, obis: string, changes: Partial<ProfileStatus>): void {
+    const meter = this.meter(meterId);
+    const nothing: ProfileStatus = { upTo: null, rows: 0, isBehind: false, error: null };
+    meter.profiles = { ...meter.profiles, [obis]: { ...nothing, ...meter.profiles[obis], ...changes } };
+  }
+
   private onFailed({ meterId, error, failures, skipped }: CycleFailed): void {
     this.count(error);
     const meter = this.meter(meterId);
@@ -254,6 +296,9 @@ const FRESH: MeterStatus = {
   late: 0,
   error: null,
   pointErrors: [],
+  identity: null,
+  clockDrift: null,
+  profiles: {},
   values: {},
 };
 

@@ -64,6 +64,12 @@ export interface MeterSettings {
   readonly timeZone: string | null;
   /** The association stands without AARQ and RLRQ; what would be agreed in them. null: it is opened. */
   readonly preEstablished: PreEstablished | null;
+  /** The meter's clock is looked at with each new association, and how far it is off published. */
+  readonly clockDrift: boolean;
+  /** Beyond this the clock counts as off, milliseconds. */
+  readonly clockLimitMs: number;
+  /** A clock that is off by no more than this is set, at most once a day; 0: never. */
+  readonly clockSetWithinMs: number;
   /** Deviations of this meter; see `quirks.ts`. */
   readonly quirks: Partial<Quirks>;
   readonly session: SessionPolicy;
@@ -90,6 +96,9 @@ export const DEFAULT_METER_SETTINGS: MeterSettings = {
   infoLength: 128,
   timeZone: null,
   preEstablished: null,
+  clockDrift: true,
+  clockLimitMs: 60_000,
+  clockSetWithinMs: 0,
   quirks: {},
   session: 'auto',
 };

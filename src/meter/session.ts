@@ -76,6 +76,8 @@ export class MeterSession implements ServiceCarrier {
   listLimit = Number.POSITIVE_INFINITY;
   /** How this meter deviates. */
   readonly quirks: Quirks;
+  /** How many associations have stood: another number means that somebody else may answer now. */
+  associations = 0;
   private readonly options: SessionOptions;
   private readonly counters: CounterPool;
   private readonly services: MeterServices;
@@ -140,6 +142,7 @@ export class MeterSession implements ServiceCarrier {
       await this.raiseCounter(error);
       this.standing = await this.associate(settings, secrets);
     }
+    this.associations += 1;
   }
 
   /** One confirmed service. A refusal of the whole service is thrown; the association may stand all the same. */

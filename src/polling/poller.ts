@@ -4,28 +4,24 @@
  */
 import { randomUUID } from 'node:crypto';
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
-import { isDateTimeAttribute } from '../dlms/cosem/date-time-attributes.ts';
 import type { LineWorker } from '../line/worker.ts';
 import type { Knowledge } from '../meter/knowledge.ts';
-import type { PointReference } from '../meter/points.ts';
-import type { PointOptions } from '../reading/point-options.ts';
 import type { Reading } from '../reading/reading.ts';
-import { readingOf } from '../reading/reading-of.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
+import type { HostTime } from '../runtime/host-time.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type RetryPolicy, retrying } from '../runtime/retry.ts';
-import type { CycleCommit, Writer } from '../store/local/types.ts';
+import type { Writer } from '../store/local/types.ts';
+import type { ClockCorrector } from './clock-corrector.ts';
+import { asked, type PolledCycle, type PolledPoint, readCycle, readingsOf } from './cycle-readings.ts';
+import { CycleStore, doubted } from './cycle-store.ts';
+import type { PollingEvents } from './events.ts';
+import type { Identification, Identified } from './identification.ts';
 import { ChangeFilter } from './on-change.ts';
 import { type PointFailure, PointLedger } from './point-ledger.ts';
+import { QualityMarks } from './quality-marks.ts';
 import { groupsDueAt, nextDueOfAny, phaseOf } from './schedule.ts';
-import { type Noticed, ValueWatch, type WatchedRead } from './watched-read.ts';
-
-export interface PolledPoint extends PointReference {
-  readonly key: string;
-  /** The defaults when absent. */
-  readonly options?: PointOptions;
-}
+import { ValueWatch } from './watched-read.ts';
 
 export interface PolledGroup {
   readonly groupId: number;
@@ -41,44 +37,6 @@ export interface PolledMeter {
   readonly connectionIds: readonly number[];
 }
 
-/** A cycle that read at least one value; `readings` is empty when none of them is to be published (on-change). */
-export interface CycleCommitted {
-  readonly meterId: number;
-  /** The meter's name. */
-  readonly meter: string;
-  readonly cycleId: string;
-  /** The connections that each got a row with the readings. */
-  readonly connectionIds: readonly number[];
-  readonly readings: readonly Reading[];
-  readonly failures: readonly PointFailure[];
-  /** Points that the meter refused before and that were not asked for. */
-  readonly skipped: readonly PointFailure[];
-  readonly createdAt: number;
-  /** From taking the line to the last received octet, milliseconds. */
-  readonly pollMs: number;
-  readonly roundTrips: number;
-}
-
-export interface CycleFailed {
-  readonly meterId: number;
-  readonly meter: string;
-  readonly cycleId: string;
-  readonly error: BridgeError;
-  readonly failures: readonly PointFailure[];
-  readonly skipped: readonly PointFailure[];
-}
-
-export interface PollingEvents {
-  committed: CycleCommitted;
-  failed: CycleFailed;
-  /** The readings of a cycle cannot be stored for now; it is tried until they are. */
-  unstored: { readonly meterId: number; readonly meter: string; readonly cycleId: string; readonly error: BridgeError };
-  /** A meter is not what it was: another firmware, another scaler, an energy that jumped. Somebody should look. */
-  noticed: Noticed & { readonly meterId: number; readonly meter: string; readonly cycleId: string };
-  /** Groups came due while the cycle before was still under way. */
-  late: { readonly meterId: number };
-}
-
 export interface PollerDependencies {
   readonly line: Pick<LineWorker, 'submit' | 'restMs'>;
   readonly knowledge: Knowledge;
@@ -86,26 +44,16 @@ export interface PollerDependencies {
   readonly clock: Clock;
   readonly events: EventBus<PollingEvents>;
   readonly log: Logger;
+  /** The host's clock and whether it is believed; without it, it is. */
+  readonly hostTime?: HostTime;
+  /** Who the meter is; without it, it is not asked. */
+  readonly identification?: Identification;
+  /** What is done about a clock that is off. */
+  readonly corrector?: ClockCorrector;
 }
-
-/** A commit that failed for now (full disk, locked database) is tried until it succeeds; the meter waits meanwhile. */
-const COMMIT_RETRY: RetryPolicy = {
-  shape: 'exponential',
-  base: 250,
-  max: 15_000,
-  attempts: Number.POSITIVE_INFINITY,
-  jitter: 'full',
-};
 
 /** A host clock that stepped back must not make a group due again within this share of its interval. */
 const CLOSEST_DUES = 0.5;
-
-interface PolledCycle extends WatchedRead {
-  readonly answeredAt: number;
-  readonly answeredAtMonotonic: number;
-  readonly pollMs: number;
-  readonly roundTrips: number;
-}
 
 export class MeterPoller {
   private readonly meter: PolledMeter;
@@ -119,6 +67,8 @@ export class MeterPoller {
   /** Monotonic time at which each group was last due. */
   private readonly lastDue = new Map<PolledGroup, number>();
   private readonly ledger: PointLedger;
+  private readonly store: CycleStore;
+  private readonly marks = new QualityMarks();
   /** The object list that the ledger's marks speak of. */
   private classes: Knowledge['classes'];
   private timer: Timer | null = null;
@@ -131,6 +81,7 @@ export class MeterPoller {
     this.deps = deps;
     this.changes = new ChangeFilter(meter.groups.flatMap(({ points }) => points));
     this.ledger = new PointLedger(deps.clock);
+    this.store = new CycleStore(deps);
     this.classes = deps.knowledge.classes;
     this.phase = phaseOf(meter.id, Math.min(...meter.groups.map(({ intervalMs }) => intervalMs)));
   }
@@ -202,7 +153,8 @@ export class MeterPoller {
   }
 
   private async runCycle(groups: readonly PolledGroup[], points: readonly PolledPoint[], due: number): Promise<void> {
-    const { line, knowledge, clock, events, log } = this.deps;
+    const { line, knowledge, clock, identification, hostTime } = this.deps;
+    const { watch } = this;
     const cycleId = randomUUID();
     let polled: PolledCycle;
     try {
@@ -210,49 +162,35 @@ export class MeterPoller {
         meterId: this.meter.id,
         priority: 'poll',
         due,
-        run: async (session) => {
-          const began = clock.monotonic();
-          const before = session.counts.roundTrips;
-          const read = await this.watch.read(session, points, knowledge, began);
-          const roundTrips = session.counts.roundTrips - before;
-          const answeredAtMonotonic = clock.monotonic();
-          return {
-            ...read,
-            answeredAt: clock.now(),
-            answeredAtMonotonic,
-            pollMs: answeredAtMonotonic - began,
-            roundTrips,
-          };
-        },
+        run: (session) => readCycle(session, points, { watch, knowledge, clock, identification, hostTime }),
       });
     } catch (thrown) {
       for (const group of groups) this.due.add(group);
       this.waitForRest();
-      const error = asBridgeError(thrown);
-      if (error.code !== 'STOPPING')
-        events.emit('failed', {
-          meterId: this.meter.id,
-          meter: this.meter.name,
-          cycleId,
-          error,
-          failures: [],
-          skipped: [],
-        });
+      this.tellFailed(cycleId, asBridgeError(thrown), points);
       return;
     }
+    const doubt = hostTime?.doubt() ?? null;
     const skipped = this.ledger.skipped();
     const { readings, failures } = readingsOf(points, polled, this.ledger);
     this.classes = knowledge.classes;
     for (const one of polled.noticed) {
-      events.emit('noticed', { ...one, meterId: this.meter.id, meter: this.meter.name, cycleId });
+      this.deps.events.emit('noticed', { ...one, meterId: this.meter.id, meter: this.meter.name, cycleId });
     }
-    for (const { key, error } of failures) log.debug({ cycleId, key, code: error.code }, 'point not read');
-    await this.commit({ cycleId, polled, readings, failures, skipped });
+    if (polled.identified !== null) this.tellIdentified(polled.identified);
+    const stamped = doubted([...readings, ...(polled.identified?.readings ?? [])], polled.answeredAt, doubt);
+    const isRead = readings.length > 0;
+    await this.commit({ cycleId, polled, doubt, isRead, readings: stamped, failures, skipped });
+    this.tellAsked(cycleId, points, readings, failures, polled);
+    if (doubt === null) this.followClock(polled.identified);
   }
 
   private async commit(cycle: {
     readonly cycleId: string;
     readonly polled: PolledCycle;
+    readonly doubt: string | null;
+    /** Of the points at least one. */
+    readonly isRead: boolean;
     readonly readings: readonly Reading[];
     readonly failures: readonly PointFailure[];
     readonly skipped: readonly PointFailure[];
@@ -260,29 +198,28 @@ export class MeterPoller {
     const { events } = this.deps;
     const { cycleId, polled, failures, skipped } = cycle;
     const { id: meterId, name: meter } = this.meter;
-    const readings = this.changes.worth(cycle.readings, polled.answeredAtMonotonic);
+    const worth = this.changes.worth(cycle.readings, polled.answeredAtMonotonic);
+    const readings = [...worth, ...this.marks.of(worth)];
     const connectionIds = readings.length === 0 ? [] : this.meter.connectionIds;
     try {
       const createdAt = polled.answeredAt;
-      await this.commitUntilDone({
-        cycleId,
-        meterId,
-        device: meter,
-        createdAt,
-        connectionIds,
-        readings,
-        learned: polled.learned,
-      });
-      this.changes.note(readings, polled.answeredAtMonotonic);
+      const learned = [...polled.learned, ...(polled.identified?.learned ?? [])];
+      const isDeliverable = await this.store.commit(
+        { cycleId, meterId, device: meter, createdAt, connectionIds, readings, learned },
+        cycle.doubt,
+        this.stopping.signal,
+      );
+      this.changes.note(worth, polled.answeredAtMonotonic);
+      this.marks.note(worth);
       const { pollMs, roundTrips } = polled;
       const first = failures[0];
-      if (cycle.readings.length > 0) {
+      if (cycle.isRead) {
+        const told = isDeliverable ? { connectionIds, readings } : { connectionIds: [], readings: [] };
         events.emit('committed', {
           meterId,
           meter,
           cycleId,
-          connectionIds,
-          readings,
+          ...told,
           failures,
           skipped,
           createdAt,
@@ -297,47 +234,43 @@ export class MeterPoller {
     }
   }
 
-  /** Tries again for as long as the trouble may pass; gives up only when the daemon stops. */
-  private commitUntilDone(commit: CycleCommit): Promise<unknown> {
-    const { writer, clock, events } = this.deps;
+  private tellFailed(cycleId: string, error: BridgeError, points: readonly PolledPoint[]): void {
+    const { events, log } = this.deps;
+    if (error.code === 'STOPPING') return;
     const { id: meterId, name: meter } = this.meter;
-    const onFailure = (error: BridgeError): void =>
-      events.emit('unstored', { meterId, meter, cycleId: commit.cycleId, error });
-    const { signal } = this.stopping;
-    return retrying(() => writer.commitCycle(commit), { policy: COMMIT_RETRY, clock, signal, onFailure });
+    log.debug({ cycleId, asked: points.map(({ key }) => key), code: error.code }, `poll failed: ${error.message}`);
+    events.emit('failed', { meterId, meter, cycleId, error, failures: [], skipped: [] });
   }
-}
 
-function readingsOf(
-  points: readonly PolledPoint[],
-  { results, answeredAt }: PolledCycle,
-  ledger: PointLedger,
-): { readings: Reading[]; failures: PointFailure[] } {
-  const readings: Reading[] = [];
-  const failures: PointFailure[] = [];
-  for (const [
-    index,
-    { classId, data, scalerUnit, capturedAt, invertedDeviation = false, error },
-  ] of results.entries()) {
-    const { key, obis, attribute, options } = points[index]!;
-    const failure = ledger.note(key, error);
-    if (failure !== null) failures.push(failure);
-    else if (data !== null) {
-      const dateTime = isDateTimeAttribute(classId, attribute);
-      const measured = { key, obis, data, scalerUnit, ts: capturedAt ?? answeredAt, dateTime, invertedDeviation };
-      try {
-        const reading = readingOf(options === undefined ? measured : { ...measured, options });
-        if (reading !== null) readings.push(reading);
-      } catch (thrown) {
-        failures.push({ key, error: asBridgeError(thrown), skippedUntil: null });
-      }
-    }
+  private tellIdentified({ isNews }: Identified): void {
+    const { identification, events } = this.deps;
+    if (!isNews || identification === undefined) return;
+    events.emit('identified', { meterId: this.meter.id, meter: this.meter.name, identity: identification.identity });
   }
-  return { readings, failures };
-}
 
-/** A point with a scaler of its own needs none of the meter's. */
-function asked(point: PolledPoint): PolledPoint {
-  const scaler = point.options?.scaler ?? null;
-  return scaler === null ? point : { ...point, ownScaler: true };
+  /** What was asked, what came, and why the rest did not. */
+  private tellAsked(
+    cycleId: string,
+    points: readonly PolledPoint[],
+    readings: readonly Reading[],
+    failures: readonly PointFailure[],
+    { pollMs, roundTrips }: PolledCycle,
+  ): void {
+    this.deps.log.debug(
+      {
+        cycleId,
+        asked: points.map(({ key }) => key),
+        came: readings.map(({ key }) => key),
+        failed: failures.map(({ key, error }) => `${key}: ${error.code}, ${error.message}`),
+        pollMs: Math.round(pollMs),
+        roundTrips,
+      },
+      `${readings.length} of ${points.length} points read`,
+    );
+  }
+
+  private followClock(identified: Identified | null): void {
+    if (identified?.driftMs == null || identified.verdict === 'stranger') return;
+    void this.deps.corrector?.drifted(identified.driftMs);
+  }
 }

@@ -78,12 +78,18 @@ export function pointOf({ options = DEFAULT_POINT_OPTIONS, ...point }: NewPoint)
   return keyedPointText({ ...point, options });
 }
 
-export function profileDocument({ obis, kind, intervalMs, columns, eventNames }: NewProfile) {
+function backfillText(from: number | 'all'): string {
+  return from === 'all' ? from : new Date(from).toISOString();
+}
+
+export function profileDocument({ obis, kind, intervalMs, columns, eventNames, prefix, backfillFrom }: NewProfile) {
   return {
     obis,
     kind,
     interval: intervalMs / 1000,
     ...(columns.length === 0 ? {} : { columns: columns.map(pointOf) }),
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(backfillFrom === undefined ? {} : { backfill: backfillText(backfillFrom) }),
     ...(Object.keys(eventNames).length === 0 ? {} : { events: { ...eventNames } }),
   };
 }

@@ -1,7 +1,7 @@
 /** What stands in templates and fleet files, as zod schemas: what comes out is what the store takes. */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { asBridgeError, BridgeError } from '../core/errors.ts';
+import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
 import { parseObis } from '../dlms/axdr/obis.ts';
 import { parseQuirk, type Quirks, quirkTexts } from '../dlms/quirks.ts';
 import { SECURITY_POLICIES } from '../dlms/security/suite.ts';
@@ -68,6 +68,9 @@ const SETTINGS = {
     .strictObject({ conformance: z.array(z.enum(CONFORMANCE_BITS)).nullable(), serverMaxPdu: whole(0, 0xffff) })
     .nullable(),
   timeZone: read(timeZone).nullable(),
+  clockDrift: z.boolean(),
+  clockLimitMs: whole(1000, 86_400_000),
+  clockSetWithinMs: whole(0, 86_400_000),
   session: z.enum(SESSION_POLICIES),
   quirks: z.array(read(parseQuirk)).transform((quirks): Partial<Quirks> => Object.assign({}, ...quirks)),
 } satisfies { readonly [name in keyof MeterSettings]: z.ZodType<MeterSettings[name]> };
@@ -112,21 +115,32 @@ export const groupSchema = z
 
 const EVENT_LOG = /^\d+\.\d+\.99\.98\./;
 
+/** `all`, or a moment in ISO 8601. */
+const backfillSchema = read((text): number | 'all' => {
+  const moment = Date.parse(text);
+  if (text !== 'all' && Number.isNaN(moment)) fail('INVALID_VALUE', `"${text}" is neither all nor a time`);
+  return text === 'all' ? text : moment;
+});
+
 export const profileSchema = z
   .strictObject({
     obis: read(parseObis),
     kind: z.enum(['load', 'events']).optional(),
     interval: secondsSchema,
     columns: z.array(read(parseKeyedPoint)).optional(),
+    prefix: z.string().max(100).optional(),
+    backfill: backfillSchema.optional(),
     events: z.record(z.string().regex(/^\d{1,10}$/, 'an event has a number'), z.string().min(1)).optional(),
   })
   .transform(
-    ({ obis, kind, interval, columns = [], events = {} }): NewProfile => ({
+    ({ obis, kind, interval, columns = [], events = {}, prefix, backfill }): NewProfile => ({
       obis,
       kind: kind ?? kindOfProfile(obis),
       intervalMs: interval,
       columns,
       eventNames: events,
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(backfill === undefined ? {} : { backfillFrom: backfill }),
     }),
   );
 

@@ -24,7 +24,19 @@ test.each(['gateway', 'device'] as const)(
       const double = await simulateThingsBoard(bench, DOUBLE[mode]);
       const { links } = await ownMeters(bench);
       await init(bench, double.url, ['--mode', mode]);
-      await bench.json(['meter', 'add', 'house1', links[0] ?? '', '--interval', '0.5', '--points', POINTS, ...args]);
+      await bench.json([
+        'meter',
+        'add',
+        'house1',
+        links[0] ?? '',
+        '--interval',
+        '0.5',
+        '--clock-drift',
+        'off',
+        '--points',
+        POINTS,
+        ...args,
+      ]);
       const daemon = bench.start(['run', '--json']);
       const report = await eventualStatus(bench, 'it is read', (now) => meterOf(now, 'house1').cycles > 3);
       expect(meterOf(report, 'house1')).toMatchObject({ state: 'connected', pointErrors: [] });

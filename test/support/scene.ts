@@ -244,7 +244,11 @@ export async function init(bench: Bench, url: string, args: readonly string[] = 
 /** `meter add`, with points that every virtual meter has unless others are given. */
 export async function addMeter(bench: Bench, name: string, link: string, args: readonly string[] = []): Promise<void> {
   const points = args.includes('--points') ? [] : ['--points', DEFAULT_POINTS];
-  await bench.json(['meter', 'add', name, link, '--interval', '0.5', ...points, ...args], { env: { PW: PASSWORD } });
+  // What is not asked for here is not to be counted.
+  const drift = args.includes('--clock-drift') ? [] : ['--clock-drift', 'off'];
+  await bench.json(['meter', 'add', name, link, '--interval', '0.5', ...points, ...drift, ...args], {
+    env: { PW: PASSWORD },
+  });
 }
 
 /** Telemetry key -> OBIS code of `DEFAULT_POINTS`. */

@@ -10,6 +10,7 @@ import { type Context, verb } from '../context.ts';
 import { table } from '../table.ts';
 import { withDatabase } from '../with-database.ts';
 import { registerMeterAdd } from './meter-add.ts';
+import { registerMeterIdentity } from './meter-identity.ts';
 import { registerMeterTemplate } from './meter-template.ts';
 import { registerMeterTest } from './meter-test.ts';
 
@@ -36,6 +37,7 @@ export function registerMeter(program: Command): void {
     .command('resume <name>')
     .description("ends a suspension, yours or the breaker's: it is tried at once")
     .action(verb((context, command) => attend(context, command, resumeMeter, 'resumed')));
+  registerMeterIdentity(meter);
   registerMeterTemplate(meter);
 }
 
@@ -83,7 +85,7 @@ function described({
         options: { ...changedOptions(options) },
       })),
     })),
-    profiles: profiles.map(({ obis, kind, intervalMs, columns, eventNames }) => ({
+    profiles: profiles.map(({ obis, kind, intervalMs, columns, eventNames, prefix, backfillFrom }) => ({
       obis,
       kind,
       intervalSeconds: intervalMs / 1000,
@@ -95,6 +97,8 @@ function described({
         options: { ...changedOptions(options) },
       })),
       eventNames: { ...eventNames },
+      prefix: prefix ?? null,
+      backfillFrom: typeof backfillFrom === 'number' ? new Date(backfillFrom).toISOString() : (backfillFrom ?? null),
     })),
   };
 }

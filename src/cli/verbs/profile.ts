@@ -11,7 +11,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { type Context, verb } from '../context.ts';
 import { workOn } from '../meter-work.ts';
 import { table } from '../table.ts';
-import { parseWhole } from '../values.ts';
+import { parseTime, parseWhole } from '../values.ts';
 import { addWorkFlags } from '../work-flags.ts';
 
 interface ProfileFlags {
@@ -71,16 +71,6 @@ function parseEntries(text: string): ProfileSelection {
   const last = parseWhole('--entries', lastText, 0, 0xffff_ffff);
   if (last !== 0 && last < first) fail('USAGE', `--entries ${text}: the last comes before the first`);
   return { kind: 'entries', first, last };
-}
-
-const ISO = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/;
-
-/** A date alone is its midnight; like a time without offset it is the host's local one. */
-function parseTime(flag: string, text: string): number {
-  const time = Date.parse(text.includes('T') ? text : `${text}T00:00:00`);
-  return ISO.test(text) && !Number.isNaN(time)
-    ? time
-    : fail('USAGE', `${flag} takes a time such as 2026-01-31T12:00:00Z, not "${text}"`);
 }
 
 function text({ columns, rows, events, capturePeriod }: ProfileDocument): string {

@@ -86,6 +86,15 @@ function metersReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, r
       late: known?.late ?? 0,
       error: known?.error ?? null,
       pointErrors: (known?.pointErrors ?? []).map((point) => ({ ...point, skippedUntil: isoOf(point.skippedUntil) })),
+      identity: known?.identity?.pinned ?? null,
+      stranger: known?.identity?.stranger ?? null,
+      clockDriftSeconds: known?.clockDrift?.seconds ?? null,
+      clockIsOff: known?.clockDrift?.isOff ?? false,
+      profiles: Object.entries(known?.profiles ?? {}).map(([obis, profile]) => ({
+        obis,
+        ...profile,
+        upTo: isoOf(profile.upTo),
+      })),
       connection: connectionOf(known?.connection ?? null),
       values: known?.values ?? {},
     };
@@ -245,7 +254,7 @@ function text({ daemon, meters, lines, devices, targets, outbox }: Report): stri
         meter.connection.suspendedBy === 'operator' || meter.state === 'suspended'
           ? `${until(meter.connection.nextAttempt, now)} (${meter.connection.suspendedBy ?? 'operator'})`
           : until(meter.connection.nextAttempt, now),
-        [meter.error?.code, ...meter.pointErrors.map(({ key, code }) => `${key}: ${code}`)].filter(Boolean).join(', '),
+        troubles(meter),
       ]),
     ),
     '',
@@ -281,6 +290,19 @@ function text({ daemon, meters, lines, devices, targets, outbox }: Report): stri
     '',
     outboxText(outbox),
   ].join('\n');
+}
+
+function troubles(meter: Report['meters'][number]): string {
+  const { stranger, error, pointErrors, clockIsOff, clockDriftSeconds, profiles } = meter;
+  return [
+    stranger === null ? undefined : 'STRANGER',
+    error?.code,
+    ...pointErrors.map(({ key, code }) => `${key}: ${code}`),
+    ...profiles.flatMap(({ obis, error: failed }) => (failed === null ? [] : [`${obis}: ${failed.code}`])),
+    clockIsOff ? `clock off by ${clockDriftSeconds} s` : undefined,
+  ]
+    .filter(Boolean)
+    .join(', ');
 }
 
 function deviceLine(what: string, totals: ReturnType<typeof devicesOf>): string {

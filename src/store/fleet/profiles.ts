@@ -17,6 +17,8 @@ interface ProfileRow {
 interface Plan {
   readonly columns: readonly (Omit<KeyedPoint, 'options'> & { readonly options: Partial<PointOptions> })[];
   readonly eventNames: Readonly<Record<string, string>>;
+  readonly prefix?: string;
+  readonly backfillFrom?: number | 'all';
 }
 
 export function loadProfiles(sql: BetterSqlite3.Database): Profile[] {
@@ -55,7 +57,12 @@ export function storeProfiles(sql: BetterSqlite3.Database, meterId: number, want
   return changed || stored.size > 0;
 }
 
-function planText({ columns, eventNames }: Pick<NewProfile, 'columns' | 'eventNames'>): string {
+function planText({
+  columns,
+  eventNames,
+  prefix,
+  backfillFrom,
+}: Omit<NewProfile, 'obis' | 'kind' | 'intervalMs'>): string {
   const plan: Plan = {
     columns: columns.map(({ classId, obis, attribute, key, options }) => ({
       classId,
@@ -65,14 +72,16 @@ function planText({ columns, eventNames }: Pick<NewProfile, 'columns' | 'eventNa
       options: changedOptions(options),
     })),
     eventNames,
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(backfillFrom === undefined ? {} : { backfillFrom }),
   };
   return JSON.stringify(plan);
 }
 
-function planOf(text: string): Pick<Profile, 'columns' | 'eventNames'> {
-  const { columns, eventNames } = JSON.parse(text) as Plan;
+function planOf(text: string): Omit<NewProfile, 'obis' | 'kind' | 'intervalMs'> {
+  const { columns, ...rest } = JSON.parse(text) as Plan;
   return {
     columns: columns.map((column) => ({ ...column, options: { ...DEFAULT_POINT_OPTIONS, ...column.options } })),
-    eventNames,
+    ...rest,
   };
 }

@@ -92,6 +92,10 @@ export interface Profile {
   readonly columns: readonly KeyedPoint[];
   /** Names of event codes, by the code in decimal. */
   readonly eventNames: Readonly<Record<string, string>>;
+  /** What the keys of columns begin with that are not among `columns`. */
+  readonly prefix?: string;
+  /** From where it is fetched at first: milliseconds UTC, or all there is; a day back when absent. */
+  readonly backfillFrom?: number | 'all';
 }
 
 export interface Fleet {

@@ -35,15 +35,7 @@ export function wholeMeters(fleet: Fleet): WholeMeter[] {
           points: (points.get(group.id) ?? []).map(withoutIds),
         }),
       ),
-      profiles: (profiles.get(id) ?? []).map(
-        ({ obis, kind, intervalMs, columns, eventNames }): NewProfile => ({
-          obis,
-          kind,
-          intervalMs,
-          columns,
-          eventNames,
-        }),
-      ),
+      profiles: (profiles.get(id) ?? []).map(({ id: _, meterId: __, ...profile }): NewProfile => profile),
       ...(token === undefined ? {} : { token }),
     };
   });

@@ -4,6 +4,7 @@ import { BridgeError } from '../../core/errors.ts';
 import { createAlertJournal } from './alerts.ts';
 import { createCommandJournal } from './commands.ts';
 import { createCounters } from './counters.ts';
+import { createDoubts } from './doubts.ts';
 import type { CommitRequest, WriterRequest } from './requests.ts';
 import type { Totals } from './status.ts';
 import { OWN_DEVICE } from './types.ts';
@@ -26,6 +27,7 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
   );
   const remove = sql.prepare('DELETE FROM outbox WHERE id = ?');
   const setAside = sql.prepare('UPDATE outbox SET quarantined = 1, reason = ? WHERE id = ?');
+  const isKnown = sql.prepare('SELECT 1 FROM learned WHERE meter_id = ? AND kind = ? AND json = ?');
   const saveStatus = sql.prepare(
     `INSERT INTO status (subject, json, updated_at) VALUES (?, ?, ?)
      ON CONFLICT (subject) DO UPDATE SET json = excluded.json, updated_at = excluded.updated_at`,
@@ -36,6 +38,7 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
   );
 
   const counters = createCounters(sql);
+  const doubts = createDoubts(sql);
   const commands = createCommandJournal(sql);
   const changeAlert = createAlertJournal(sql);
 
@@ -47,10 +50,18 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
     for (const { kind, json } of cycle.learned) learn.run(kind, json, cycle.meterId);
     if (cycle.readingCount === 0 || cycle.connectionIds.length === 0) return [];
     const rowIds = cycle.connectionIds.map((connectionId) => insertOutboxRow(connectionId, cycle));
+    withhold(rowIds, cycle);
     count({ rows: rowIds.length });
     // What the bridge says of itself is no cycle.
     if (cycle.device !== OWN_DEVICE) count({ cycles: 1, readings: cycle.readingCount });
     return rowIds;
+  }
+
+  function withhold(rowIds: readonly number[], { withheld = null, meterId }: CommitRequest): void {
+    if (withheld === null) return;
+    const { reason, unless } = withheld;
+    if (unless !== undefined && isKnown.get(meterId, unless.kind, unless.json) !== undefined) return;
+    for (const id of rowIds) setAside.run(reason, id);
   }
 
   function insertOutboxRow(connectionId: number, { device, cycleId, createdAt, readings }: CommitRequest): number {
@@ -66,6 +77,10 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
     switch (request.kind) {
       case 'commit':
         return commit(request);
+      case 'settle-doubt':
+        return [doubts.settle(request.doubt, request.correctionMs, request.limit)];
+      case 'release-doubts':
+        return [doubts.releaseOthers(request.process)];
       case 'acknowledge': {
         const delivered = request.rowIds.reduce((sum, id) => sum + remove.run(id).changes, 0);
         if (delivered > 0) count({ delivered });

@@ -2,7 +2,7 @@
 import { BridgeError, type ErrorDetail, type ErrorReport } from '../../core/errors.ts';
 import type { AlertChange } from './alerts.ts';
 import type { CommandChange, CommandPart, CommandPruning } from './commands.ts';
-import type { LearnedFact, StatusEntry } from './types.ts';
+import type { LearnedFact, StatusEntry, Withheld } from './types.ts';
 
 export interface CommitRequest {
   readonly kind: 'commit';
@@ -15,6 +15,7 @@ export interface CommitRequest {
   readonly readings: string;
   readonly readingCount: number;
   readonly learned: readonly LearnedFact[];
+  readonly withheld?: Withheld | null;
 }
 
 export interface AcknowledgeRequest {
@@ -66,7 +67,23 @@ export interface ChangeAlertRequest {
   readonly change: AlertChange;
 }
 
+export interface SettleDoubtRequest {
+  readonly kind: 'settle-doubt';
+  readonly doubt: string;
+  readonly correctionMs: number;
+  /** Rows at most. */
+  readonly limit: number;
+}
+
+export interface ReleaseDoubtsRequest {
+  readonly kind: 'release-doubts';
+  /** Whose rows stay. */
+  readonly process: string;
+}
+
 export type WriterRequest =
+  | SettleDoubtRequest
+  | ReleaseDoubtsRequest
   | CommitRequest
   | AcknowledgeRequest
   | QuarantineRequest

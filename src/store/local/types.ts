@@ -39,6 +39,13 @@ export interface LearnedFact {
   readonly json: string;
 }
 
+/** Rows that are stored and set aside at once. */
+export interface Withheld {
+  readonly reason: string;
+  /** They are not, if this is known of the meter by then. */
+  readonly unless?: LearnedFact;
+}
+
 export interface CycleCommit {
   readonly cycleId: string;
   readonly meterId: number;
@@ -49,6 +56,8 @@ export interface CycleCommit {
   readonly connectionIds: readonly number[];
   readonly readings: readonly Reading[];
   readonly learned?: readonly LearnedFact[];
+  /** The readings are not to be delivered yet. */
+  readonly withheld?: Withheld | null;
 }
 
 export interface StatusEntry {
@@ -70,6 +79,10 @@ export interface Writer {
   /** Sets rows aside with the reason; they are kept, and not pending any more. */
   quarantine(rowIds: readonly number[], reason: string): Promise<void>;
   saveStatus(entries: readonly StatusEntry[]): Promise<void>;
+  /** Puts the times of all rows of a doubt of the host's clock right, and lets them go. Gives how many. */
+  settleDoubt(doubt: string, correctionMs: number): Promise<number>;
+  /** Lets rows go that another process set aside in doubt and could not put right, as they are. Gives how many. */
+  releaseDoubts(process: string): Promise<number>;
   /**
    * Takes `count` invocation counters of a key (`counterKeyId`) and returns the first; none of them is ever given again.
    * When it rejects, those that it may have taken are lost, not given. Rejects with COUNTER_EXHAUSTED too.

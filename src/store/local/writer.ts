@@ -36,14 +36,17 @@ export async function openWriter(path: string, options: WriterOptions = {}): Pro
   return writerOn(backend, clock);
 }
 
+/** Rows whose times are put right in one transaction: others want the writer too. */
+const SETTLED_AT_ONCE = 200;
+
 /** The writer over any backend. */
 export function writerOn(backend: WriterBackend, clock: Clock): Writer {
   const { submit, close } = createGroupCommit(backend);
   return {
     // async, so that readings that cannot be stored reject as everything else does.
-    async commitCycle({ readings, learned = [], ...cycle }) {
+    async commitCycle({ readings, learned = [], withheld = null, ...cycle }) {
       const stored = { readings: encodeReadings(readings), readingCount: readings.length };
-      return submit({ kind: 'commit', ...cycle, ...stored, learned });
+      return submit({ kind: 'commit', ...cycle, ...stored, learned, withheld });
     },
     async acknowledge(rowIds) {
       if (rowIds.length > 0) await submit({ kind: 'acknowledge', rowIds });
@@ -53,6 +56,18 @@ export function writerOn(backend: WriterBackend, clock: Clock): Writer {
     },
     async saveStatus(entries) {
       if (entries.length > 0) await submit({ kind: 'status', entries, updatedAt: clock.now() });
+    },
+    async settleDoubt(doubt, correctionMs) {
+      let settled = 0;
+      for (;;) {
+        const [count = 0] = await submit({ kind: 'settle-doubt', doubt, correctionMs, limit: SETTLED_AT_ONCE });
+        settled += count;
+        if (count < SETTLED_AT_ONCE) return settled;
+      }
+    },
+    async releaseDoubts(process) {
+      const [count = 0] = await submit({ kind: 'release-doubts', process });
+      return count;
     },
     async reserveCounters(keyId, count) {
       const [first] = await submit({ kind: 'reserve-counters', keyId, count });

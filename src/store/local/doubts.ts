@@ -1,0 +1,60 @@
+/** Rows that were stamped by a host clock which was not believed: set aside, and put right when it is. */
+import type BetterSqlite3 from 'better-sqlite3';
+import { fail } from '../../core/errors.ts';
+
+/** What the reason of such rows begins with. */
+const REASON = 'clock: ';
+/** Earlier than this nothing was measured. */
+const EARLIEST = Date.UTC(2024, 0, 1);
+const UNSYNCHRONISED = 'u';
+
+export function doubtReason(doubt: string): string {
+  return REASON + doubt;
+}
+
+/** As `encodeReadings` packs them. */
+type Packed = [key: string, ts: number, type: string, text: string, letters?: string];
+
+export interface Doubts {
+  /** Puts the rows of a doubt right, at most `limit` of them, and lets them go. Gives how many. */
+  settle(doubt: string, correctionMs: number, limit: number): number;
+  /** Lets rows go that other processes left behind, as they are, if their time can be. Gives how many. */
+  releaseOthers(process: string): number;
+}
+
+export function createDoubts(sql: BetterSqlite3.Database): Doubts {
+  const select = sql.prepare<[string, number], { id: number; readings: string }>(
+    'SELECT id, readings FROM outbox WHERE quarantined = 1 AND reason = ? LIMIT ?',
+  );
+  const put = sql.prepare(
+    `UPDATE outbox SET readings = ?, created_at = created_at + ?, quarantined = 0, reason = NULL WHERE id = ?`,
+  );
+  const release = sql.prepare(
+    `UPDATE outbox SET quarantined = 0, reason = NULL
+     WHERE quarantined = 1 AND reason LIKE '${REASON}%' AND reason NOT LIKE ? AND created_at >= ?`,
+  );
+  return {
+    settle(doubt, correctionMs, limit) {
+      const rows = select.all(doubtReason(doubt), limit);
+      for (const { id, readings } of rows) put.run(corrected(readings, correctionMs), correctionMs, id);
+      return rows.length;
+    },
+    releaseOthers: (process) => release.run(`${REASON}${process}.%`, EARLIEST).changes,
+  };
+}
+
+function corrected(text: string, correctionMs: number): string {
+  try {
+    const readings = JSON.parse(text) as readonly Packed[];
+    return JSON.stringify(readings.map((reading) => settled(reading, correctionMs)));
+  } catch (cause) {
+    return fail('DATABASE_CORRUPT', 'an outbox row holds no readings', { cause });
+  }
+}
+
+function settled(reading: Packed, correctionMs: number): readonly unknown[] {
+  const [key, ts, type, text, letters = ''] = reading;
+  if (!letters.startsWith(UNSYNCHRONISED)) return reading;
+  const left = letters.slice(1);
+  return [key, ts + correctionMs, type, text, ...(left === '' ? [] : [left])];
+}
