@@ -27,6 +27,8 @@ const NUMBERS: ReadonlySet<string> = new Set<keyof MeterSettings>([
   'maxPdu',
   'window',
   'infoLength',
+  'clockLimitMs',
+  'clockSetWithinMs',
 ]);
 const NONE = 'none';
 
