@@ -6,7 +6,8 @@ import pc from 'picocolors';
 import { asBridgeError, BridgeError, type ErrorReport } from '../core/errors.ts';
 import { type JsonValue, writeJson } from '../core/json.ts';
 import { sleep, systemClock } from '../runtime/clock.ts';
-import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../runtime/logger.ts';
+import { type LogLevel, LogLevels, logLevelOf } from '../runtime/log-levels.ts';
+import { createLogger, type Logger } from '../runtime/logger.ts';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -14,6 +15,8 @@ export interface Context {
   readonly databasePath: string;
   readonly json: boolean;
   readonly log: Logger;
+  /** What is logged; may be changed. */
+  readonly levels: LogLevels;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   /** Prints the verb's one JSON document with --json, else the text. */
@@ -34,13 +37,6 @@ function databasePath(given: string | undefined): string {
   if (state !== undefined && state !== '') return join(state.split(':')[0] ?? state, 'dlms.db');
   const system = '/var/lib/dlms-multi-meter/dlms.db';
   return existsSync(system) ? system : join('data', 'dlms.db');
-}
-
-function logLevel(text: string | undefined, fallback: LogLevel): LogLevel {
-  if (text === undefined) return fallback;
-  const level = LOG_LEVELS.find((known) => known === text);
-  if (level === undefined) throw new BridgeError('USAGE', `"${text}" is no log level: ${LOG_LEVELS.join(', ')}`);
-  return level;
 }
 
 /** Codes that say the input was wrong and nothing was done. */
@@ -96,8 +92,10 @@ export function verb(
     process.once('SIGTERM', interrupt);
     try {
       const destination = options.logTo === 'stdout' && !json ? process.stdout : process.stderr;
+      const { logLevel } = globals;
+      const levels = new LogLevels(logLevel === undefined ? (options.logLevel ?? 'warn') : logLevelOf(logLevel));
       const log = createLogger({
-        level: logLevel(globals.logLevel, options.logLevel ?? 'warn'),
+        level: levels,
         destination,
         journal: process.env.JOURNAL_STREAM !== undefined,
       });
@@ -105,8 +103,10 @@ export function verb(
         process.stdout.write(json ? `${writeJson(document)}\n` : ensureNewline(text()));
       };
       process.exitCode =
-        (await run({ databasePath: databasePath(globals.db), json, log, signal: stop.signal, print }, command)) ??
-        EXIT.done;
+        (await run(
+          { databasePath: databasePath(globals.db), json, log, levels, signal: stop.signal, print },
+          command,
+        )) ?? EXIT.done;
     } catch (thrown) {
       const error = interruptionOf(thrown, stop.signal) ?? asBridgeError(thrown);
       printError(error.report(), json);

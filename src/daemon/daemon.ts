@@ -36,6 +36,7 @@ import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { PublisherSet } from './publisher-set.ts';
 import { type DaemonFigures, type DaemonStatus, earlierMeters, StatusBoard } from './status-board.ts';
+import { VitalSigns } from './vital-signs.ts';
 
 export interface DaemonOptions {
   readonly databasePath: string;
@@ -76,9 +77,11 @@ export class Daemon {
   private readonly publishers: PublisherSet;
   private readonly commands: CommandExecutor;
   private readonly alerts: AlertCentre;
+  private readonly vitals: VitalSigns;
   private readonly stopping = new AbortController();
   private readonly loops: Promise<void>[] = [];
   private revision = -1;
+  private shortestIntervalMs = Number.POSITIVE_INFINITY;
 
   /** Throws DAEMON_ALREADY_RUNNING, DATABASE_*, NOT_INITIALISED, SEALING_KEY_*. Starts with the broker and all meters away. */
   static async start(options: DaemonOptions): Promise<Daemon> {
@@ -88,7 +91,7 @@ export class Daemon {
     let database: Database | null = null;
     let daemon: Daemon | null = null;
     try {
-      writer = await openWriter(databasePath, { thread, clock, logger: log });
+      writer = await openWriter(databasePath, { thread, clock, logger: log.child({ room: 'store' }) });
       database = openDatabase(databasePath, { readonly: true, busyTimeoutMs: DAEMON_BUSY_MS });
       daemon = new Daemon(options, lock, database, writer);
       await daemon.applyConfiguration();
@@ -120,6 +123,7 @@ export class Daemon {
     this.polling = new EventBus<PollingEvents>(onListenerError);
     this.thingsboard = new EventBus<ThingsBoardEvents>(onListenerError);
     this.devices = new DeviceManager(clock, onListenerError);
+    this.vitals = new VitalSigns(clock, this.polling);
     const earlier = earlierMeters(loadStatus(database));
     this.board = new StatusBoard(clock, this.polling, this.thingsboard, this.devices, earlier);
     this.hostClock = new HostClock(clock, writer, log);
@@ -134,19 +138,25 @@ export class Daemon {
       earlier: new Map([...earlier].map(([id, { connection }]) => [id, connection])),
       log,
     });
-    this.publishers = new PublisherSet({ outbox: this.outbox, writer, clock, logger: log, events: this.thingsboard });
+    this.publishers = new PublisherSet({
+      outbox: this.outbox,
+      writer,
+      clock,
+      logger: log.child({ room: 'thingsboard' }),
+      events: this.thingsboard,
+    });
     this.commands = new CommandExecutor({
       database,
       writer,
       clock,
-      log,
+      log: log.child({ room: 'command' }),
       meterNamed: (name) => this.fleet.commanded(name),
     });
     this.alerts = new AlertCentre({
       database,
       writer,
       clock,
-      log,
+      log: log.child({ room: 'alert' }),
       thingsboard: this.thingsboard,
       figures: () => this.alertFigures(),
       signal: this.stopping.signal,
@@ -160,8 +170,8 @@ export class Daemon {
   private beginLoops(): void {
     this.loops.push(
       this.every(HOST_CLOCK_EVERY_MS, () => this.hostClock.look()),
-      this.every(REVISION_EVERY_MS, () => this.followConfiguration()),
-      this.every(STATUS_EVERY_MS, () => this.saveStatus()),
+      this.every(REVISION_EVERY_MS, () => this.followConfiguration().finally(() => this.vitals.beat('configuration'))),
+      this.every(STATUS_EVERY_MS, () => this.saveStatus().finally(() => this.vitals.beat('database'))),
       this.every(ALERTS_EVERY_MS, () => this.alerts.look()),
       this.every(SUMMARY_EVERY_MS, () => this.summarise()),
     );
@@ -169,6 +179,20 @@ export class Daemon {
 
   figures(): DaemonFigures {
     return { ...this.board.figures(), messages: this.publishers.messages() };
+  }
+
+  /** What does not go on as it should, in words; empty while all does. */
+  ailments(): readonly string[] {
+    return this.vitals.ailments({
+      connectedMeters: this.devices.totals('meter').connected,
+      shortestIntervalMs: this.shortestIntervalMs,
+      connections: this.publishers.statuses(),
+    });
+  }
+
+  /** Reads the configuration and applies what changed, as happens within a second anyway. Throws DATABASE_*, SEALING_KEY_*. */
+  reload(): Promise<void> {
+    return this.applyConfiguration();
   }
 
   outboxDepth(): OutboxDepth {
@@ -205,6 +229,7 @@ export class Daemon {
     this.fleet.apply(fleet);
     this.alerts.apply(fleet);
     this.revision = fleet.revision;
+    this.shortestIntervalMs = Math.min(...fleet.groups.map(({ intervalMs }) => intervalMs));
     this.options.log.info({ revision: fleet.revision, meters: fleet.meters.length }, 'configuration applied');
   }
 

@@ -198,7 +198,13 @@ export class FleetRunner {
     const keepSession = keepsSession(meter.settings.session, settings.session, shortest);
     const security = securityPortsOf(meter, database, writer);
     line.setMeter({ ...meter, security, keepSession }, this.savedOf(meter));
-    return new MeterReader(polled, { ...this.deps, line, learned, knowledge, log: log.child({ meter: meter.name }) });
+    return new MeterReader(polled, {
+      ...this.deps,
+      line,
+      learned,
+      knowledge,
+      log: log.child({ room: 'polling', meter: meter.name }),
+    });
   }
 
   /** The run of failures that an earlier process left, unless an operator wanted the meter tried anew since. */
@@ -250,7 +256,7 @@ export class FleetRunner {
       idleCloseMs: settings.idleCloseMs,
       keepAliveMs: settings.keepAliveMs,
       clock,
-      log: log.child({ line: link }),
+      log: log.child({ room: 'line', line: link }),
     });
     this.lines.set(id, worker);
     this.lineSettings.set(id, JSON.stringify(settings));

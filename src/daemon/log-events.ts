@@ -20,8 +20,11 @@ export function logEvents(
   polling: EventBus<PollingEvents>,
   thingsboard: EventBus<ThingsBoardEvents>,
   { events: devices }: DeviceManager,
-  log: Logger,
+  root: Logger,
 ): void {
+  const log = root.child({ room: 'polling' });
+  const lineLog = root.child({ room: 'line' });
+  const delivered = root.child({ room: 'thingsboard' });
   // A meter or point that goes on failing in the same way is said once.
   const failing = new Map<number, string>();
   const failingPoints = new Map<number, string>();
@@ -55,23 +58,23 @@ export function logEvents(
   polling.on('noticed', ({ meter, cycleId, what, key, obis, before, after }) =>
     log.warn({ meter, cycleId, what, key, obis, before, after }, `${NOTICED[what]}: ${key} was ${before}, is ${after}`),
   );
-  devices.on('connecting', ({ kind, name }) => log.debug({ [kind]: name }, `${kind} connecting`));
+  devices.on('connecting', ({ kind, name }) => lineLog.debug({ [kind]: name }, `${kind} connecting`));
   devices.on('connected', ({ kind, name, reconnected }) =>
-    log.debug({ [kind]: name, reconnected }, `${kind} ${reconnected ? 'connected again' : 'connected'}`),
+    lineLog.debug({ [kind]: name, reconnected }, `${kind} ${reconnected ? 'connected again' : 'connected'}`),
   );
   devices.on('disconnected', ({ kind, name, error }) =>
-    log.debug({ [kind]: name, code: error?.code ?? null }, `${kind} disconnected`),
+    lineLog.debug({ [kind]: name, code: error?.code ?? null }, `${kind} disconnected`),
   );
-  devices.on('suspended', ({ kind, name, by }) => log.warn({ [kind]: name, by }, `${kind} suspended by the ${by}`));
-  devices.on('resumed', ({ kind, name }) => log.info({ [kind]: name }, `${kind} resumed`));
+  devices.on('suspended', ({ kind, name, by }) => lineLog.warn({ [kind]: name, by }, `${kind} suspended by the ${by}`));
+  devices.on('resumed', ({ kind, name }) => lineLog.info({ [kind]: name }, `${kind} resumed`));
   devices.on('max-reconnect', ({ kind, name, failures, error }) =>
-    log.warn(
+    lineLog.warn(
       { [kind]: name, failures, code: error.code, hint: error.hint },
       `${kind} failed ${failures} times in a row: from now on it is probed slowly`,
     ),
   );
   thingsboard.on('published', ({ connectionId, rowId, cycleId, device, readings }) =>
-    log.debug({ connectionId, meter: device, rowId, cycleId, readings }, 'row delivered'),
+    delivered.debug({ connectionId, meter: device, rowId, cycleId, readings }, 'row delivered'),
   );
 }
 

@@ -13,6 +13,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../core/errors.ts';
 import { existingFile } from './database.ts';
 import { mapped, storeError } from './errors.ts';
+import { ownAsDirectory } from './key-file.ts';
 
 /** Longer than the instant for which `daemonRuns` of another process may hold its shared lock. */
 const PATIENCE_MS = 250;
@@ -43,7 +44,9 @@ export function acquireMeterWork(databasePath: string): DaemonLock | null {
 
 function lockBy(statement: string, databasePath: string, patienceMs: number): DaemonLock | null {
   const file = `${existingFile(databasePath)}.lock`;
+  const isNew = !existsSync(file);
   const sql = mapped(file, () => new BetterSqlite3(file, { timeout: patienceMs }));
+  if (isNew) mapped(file, () => ownAsDirectory(file));
   try {
     sql.exec(statement);
   } catch (thrown) {

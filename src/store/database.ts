@@ -1,10 +1,10 @@
 /** The database file: making it, opening it, transactions. Every failure comes out as a BridgeError. */
-import { closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../core/errors.ts';
 import { mapped, storeError } from './errors.ts';
-import { createKeyFile, keyFileOf, readKeyFile, syncDirectory } from './key-file.ts';
+import { createKeyFile, keyFileOf, ownAsDirectory, readKeyFile, syncDirectory } from './key-file.ts';
 import { APPLICATION_ID, latestVersion, migrate, refuseNewer, schemaVersion } from './migrations.ts';
 import { createSealing, type Sealing } from './sealing.ts';
 
@@ -105,13 +105,17 @@ function createEmptyFile(file: string): void {
   mapped(file, () => {
     // Group members may read (`status`); WAL and shared memory file take over the mode.
     closeSync(openSync(file, 'wx', 0o640));
+    ownAsDirectory(file);
     syncDirectory(dirname(file));
   });
 }
 
 function connect(file: string, { readonly = false, busyTimeoutMs = COMMAND_BUSY_MS }: OpenOptions) {
   return mapped(file, () => {
-    const sql = new BetterSqlite3(file, { readonly, fileMustExist: true, timeout: busyTimeoutMs });
+    const sql =
+      readonly && cannotShare(file)
+        ? imageOf(file)
+        : new BetterSqlite3(file, { readonly, fileMustExist: true, timeout: busyTimeoutMs });
     try {
       refuseForeign(sql, file);
       if (!readonly) setUp(sql, file);
@@ -121,6 +125,29 @@ function connect(file: string, { readonly = false, busyTimeoutMs = COMMAND_BUSY_
       throw error;
     }
   });
+}
+
+/**
+ * A write-ahead log that its last writer has closed is gone, and reading would make a new one: not where the directory
+ * may not be written (an operator in the group of the service, with the daemon down). Then the file alone is complete.
+ */
+function cannotShare(file: string): boolean {
+  if (existsSync(`${file}-wal`)) return false;
+  try {
+    accessSync(dirname(file), constants.W_OK);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** The file as it is, in memory. Octets 18 and 19 of its header say "write-ahead log", which memory has none of. */
+function imageOf(file: string): BetterSqlite3.Database {
+  const image = readFileSync(file);
+  if (image.length >= 20) image.fill(1, 18, 20);
+  const sql = new BetterSqlite3(image);
+  sql.pragma('query_only = ON');
+  return sql;
 }
 
 function refuseForeign(sql: BetterSqlite3.Database, file: string): void {

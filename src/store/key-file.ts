@@ -1,6 +1,6 @@
 /** The file with the sealing key: 64 hex digits, readable by its owner only; or a systemd credential. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fromHex } from '../core/bytes.ts';
 import { fail } from '../core/errors.ts';
@@ -34,8 +34,19 @@ export function createKeyFile(path: string): void {
     } finally {
       closeSync(file);
     }
+    ownAsDirectory(path);
     syncDirectory(dirname(path));
   });
+}
+
+/**
+ * Gives a file that root made to the owner of its directory: `sudo dlms init` must not leave a database that the service
+ * cannot open. Does nothing for other users.
+ */
+export function ownAsDirectory(path: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(dirname(path));
+  chownSync(path, uid, gid);
 }
 
 /** The key. Throws SEALING_KEY_MISSING, SEALING_KEY_UNSAFE (others can read it), SEALING_KEY_WRONG (it is no key). */

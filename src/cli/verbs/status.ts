@@ -8,8 +8,7 @@ import type { DeviceStatistics, DeviceTotals } from '../../line/device-manager.t
 import type { LineSnapshot } from '../../line/worker-types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { daemonRuns } from '../../store/daemon-lock.ts';
-import { loadFleet } from '../../store/fleet/load.ts';
-import type { Connection, Fleet, Meter } from '../../store/fleet/types.ts';
+import { type FleetOutline, loadOutline } from '../../store/fleet/outline.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus, type StoredStatus } from '../../store/local/status.ts';
 import type { OutboxDepth } from '../../store/local/types.ts';
@@ -35,7 +34,7 @@ function of<T>(stored: ReadonlyMap<string, StoredStatus>, subject: string): T | 
 function status(context: Context): undefined {
   const running = daemonRuns(context.databasePath);
   const { fleet, stored, depth } = withReadOnlyDatabase(context, (database) => ({
-    fleet: loadFleet(database),
+    fleet: loadOutline(database),
     stored: loadStatus(database),
     depth: createOutboxReader(database).depth(),
   }));
@@ -71,7 +70,7 @@ function daemonReport(running: boolean, stored: ReadonlyMap<string, StoredStatus
   };
 }
 
-function metersReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, running: boolean) {
+function metersReport(fleet: FleetOutline, stored: ReadonlyMap<string, StoredStatus>, running: boolean) {
   return fleet.meters.map((meter) => {
     const known = of<MeterStatus>(stored, `meter:${meter.id}`);
     return {
@@ -138,14 +137,14 @@ const NO_DEVICES: DeviceTotals = {
 };
 
 /** A meter whose daemon does not run is not talked to; what it failed with last still says how it is. */
-function meterState(meter: Meter, running: boolean, known: MeterStatus | undefined): string {
+function meterState(meter: FleetOutline['meters'][number], running: boolean, known: MeterStatus | undefined): string {
   if (!meter.enabled) return 'disabled';
   if (meter.suspended) return 'suspended';
   if (known === undefined) return 'disconnected';
   return running || known.state === 'error' || known.state === 'suspended' ? known.state : 'disconnected';
 }
 
-function linesReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, running: boolean) {
+function linesReport(fleet: FleetOutline, stored: ReadonlyMap<string, StoredStatus>, running: boolean) {
   return fleet.lines.map(({ id, link }) => {
     const known = of<LineSnapshot>(stored, `line:${id}`);
     return {
@@ -161,7 +160,7 @@ function linesReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, ru
   });
 }
 
-function targetsReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) {
+function targetsReport(fleet: FleetOutline, stored: ReadonlyMap<string, StoredStatus>) {
   return fleet.targets.map((target) => {
     const connections = fleet.connections
       .filter(({ targetId }) => targetId === target.id)
@@ -171,7 +170,7 @@ function targetsReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>) 
   });
 }
 
-function connectionReport(fleet: Fleet, stored: ReadonlyMap<string, StoredStatus>, connection: Connection) {
+function connectionReport(fleet: FleetOutline, stored: ReadonlyMap<string, StoredStatus>, connection: FleetOutline['connections'][number]) {
   const known = of<ConnectionStatus>(stored, `connection:${connection.id}`);
   return {
     meter: fleet.meters.find(({ id }) => id === connection.meterId)?.name ?? null,
