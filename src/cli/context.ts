@@ -10,6 +10,8 @@ import { type LogLevel, LogLevels, logLevelOf } from '../runtime/log-levels.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/** Usage errors of `health`, where 2 means unhealthy. */
+export const HEALTH_USAGE = 3;
 
 export interface Context {
   readonly databasePath: string;
@@ -75,6 +77,8 @@ export interface VerbOptions {
   readonly logLevel?: LogLevel;
   /** The daemon logs to stdout, where journald reads priorities. */
   readonly logTo?: 'stdout' | 'stderr';
+  /** Exit status of usage errors, where 2 means something else. */
+  readonly usageStatus?: number;
 }
 
 /** Makes a commander action of a verb: context in, exit status out, errors printed as CLI.md promises. */
@@ -110,7 +114,8 @@ export function verb(
     } catch (thrown) {
       const error = interruptionOf(thrown, stop.signal) ?? asBridgeError(thrown);
       printError(error.report(), json);
-      process.exitCode = exitStatusOf(error);
+      const status = exitStatusOf(error);
+      process.exitCode = status === EXIT.usage ? (options.usageStatus ?? status) : status;
     } finally {
       process.off('SIGINT', interrupt);
       process.off('SIGTERM', interrupt);

@@ -4,7 +4,7 @@ import './debug-env.ts';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { BridgeError } from '../core/errors.ts';
-import { EXIT, printError } from './context.ts';
+import { EXIT, HEALTH_USAGE, printError } from './context.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -53,6 +53,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   listen: async () => (await import('./verbs/listen.ts')).registerListen,
   diagnose: async () => (await import('./verbs/diagnose.ts')).registerDiagnose,
   status: async () => (await import('./verbs/status.ts')).registerStatus,
+  health: async () => (await import('./verbs/health.ts')).registerHealth,
   outbox: async () => (await import('./verbs/status.ts')).registerStatus,
   alerts: async () => (await import('./verbs/alerts.ts')).registerAlerts,
   simulate: async () => (await import('./verbs/simulate.ts')).registerSimulate,
@@ -85,5 +86,6 @@ function usageExit({ exitCode, code, message }: CommanderError): number {
   if (exitCode === 0) return EXIT.done;
   const text = code === 'commander.help' ? 'no verb given' : message.replace(/^error: /, '').replaceAll('\n', ' ');
   printError(new BridgeError('USAGE', text).report(), process.argv.includes('--json'));
-  return EXIT.usage;
+  // 2 means unhealthy there.
+  return process.argv.includes('health') ? HEALTH_USAGE : EXIT.usage;
 }

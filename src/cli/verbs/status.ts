@@ -170,7 +170,11 @@ function targetsReport(fleet: FleetOutline, stored: ReadonlyMap<string, StoredSt
   });
 }
 
-function connectionReport(fleet: FleetOutline, stored: ReadonlyMap<string, StoredStatus>, connection: FleetOutline['connections'][number]) {
+function connectionReport(
+  fleet: FleetOutline,
+  stored: ReadonlyMap<string, StoredStatus>,
+  connection: FleetOutline['connections'][number],
+) {
   const known = of<ConnectionStatus>(stored, `connection:${connection.id}`);
   return {
     meter: fleet.meters.find(({ id }) => id === connection.meterId)?.name ?? null,
