@@ -94,7 +94,9 @@ export function assessHealth(facts: HealthFacts, more: readonly HealthCheck[] = 
 /** When not even the database can be read. */
 export function unreadableHealth(error: ErrorReport, more: readonly HealthCheck[] = []): HealthReport {
   const { code, message, hint } = error;
-  const checks = [check('database', 'unhealthy', `${code}: ${message}`, hint), ...more];
+  // Who may not look sees less, which says nothing of how it is.
+  const status = code === 'DATABASE_DENIED' ? 'unknown' : 'unhealthy';
+  const checks = [check('database', status, `${code}: ${message}`, hint), ...more];
   return {
     status: worstOf(checks),
     checks,
