@@ -2,7 +2,7 @@
  * Whether the parts of the daemon go on: what feeds systemd's watchdog. A part that fails again and again is alive; one
  * that neither succeeds nor fails is not, and only a new process helps. A dead event loop feeds nothing by itself.
  */
-import type { PollingEvents } from '../polling/poller.ts';
+import type { PollingEvents } from '../polling/events.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
 
