@@ -4,7 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { toHex } from '../../src/core/bytes.ts';
 import type { Decoded } from '../../src/dlms/decode/bytes.ts';
+import { publicKeyOf } from '../../src/dlms/security/elliptic-curve.ts';
 import { type Bench, MAIN, newBench } from '../support/cli.ts';
 import { loadVectors, type Vector } from '../support/vectors.ts';
 
@@ -13,6 +15,9 @@ const vector = (id: string): Vector => loadVectors('push').find((one) => one.id 
 const BLOCKS = vector('push-lg-e450-2-gbt-encrypted');
 const EK = String(BLOCKS.context.encryptionKey);
 const AK = String(BLOCKS.context.authenticationKey);
+/** Of the static unified model in suite 1, signed; see test/dlms/decode-protected.test.ts. */
+const SIGNED_AND_AGREED =
+  'df0800000000000000070853494d000000000108444d4d000000000100004ddd0800000000000000070853494d000000000108444d4d0000000001000001020102002931000000053439be677c8fb68c27dff5588f0098adcb22d5a20218d4bb4e9f00d6fdf6299b7c907bd0407b5b493ae4d751ac024964f2f4b3b3130fbe1f0dd3c76fca17a06d38723e5219233f16fc5cffac3314aa0b953ace2afb9bae2dff9450561bb436e22619e5d1d7';
 const NAMES = ['hdlc', 'llc', 'gbt', 'hdlc', 'gbt', 'hdlc', 'gbt', 'security'];
 
 /** The text for people, of a run that must succeed. */
@@ -58,6 +63,26 @@ describe.concurrent('decode --json', () => {
     const flags = [...keys, '--system-title', '4d4d4d0000000001', '--challenge', '503677524a323146'];
     const { layers } = await bench.json<Decoded>(['decode', '10000000011a52fe7dd3e72748973c1e28', ...flags]);
     expect(layers).toMatchObject([{ layer: 'security', kind: 'hls-gmac-value', valid: true }]);
+  });
+
+  test('agreed keys and signatures, with the keys of both parties', async ({ onTestFinished }) => {
+    const bench = newBench(onTestFinished);
+    const scalar = (octet: number): Uint8Array => new Uint8Array(32).fill(octet);
+    const [agreement, signing] = [14, 13].map((octet) => toHex(publicKeyOf('P-256', scalar(octet))));
+    const env = { EK: '01'.repeat(16), AK: '02'.repeat(16), PRIVATE: toHex(scalar(12)) };
+    const flags = ['--ak', 'env:AK', '--agreement-key', 'env:PRIVATE', '--server-agreement-key', `hex:${agreement}`];
+    const stranger = `hex:${toHex(publicKeyOf('P-256', scalar(77)))}`;
+    const args = ['decode', SIGNED_AND_AGREED, ...flags, '--server-signing-key', stranger];
+    const refused = await bench.json<Decoded>(args, { env, db: false });
+    expect(refused.error).toMatchObject({ code: 'SIGNATURE_WRONG' });
+    const both = [...args, '--server-signing-key', `hex:${signing}`];
+    const { layers, apdus, error } = await bench.json<Decoded>(both, { env, db: false });
+    expect(layers).toMatchObject([
+      { apdu: 'general-signing', signatureValid: true },
+      { apdu: 'general-ciphering', tagVerified: true },
+    ]);
+    expect({ apdus, error }).toMatchObject({ apdus: [{ items: [{ value: 66051 }, { value: 2300 }] }], error: null });
+    expect(JSON.stringify([refused, layers, apdus])).not.toContain(env.PRIVATE);
   });
 
   test.for([

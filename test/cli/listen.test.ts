@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { concat, fromHex, toHex } from '../../src/core/bytes.ts';
 import { isGloDed, protectApdu, unprotectApdu } from '../../src/dlms/security/apdu-protection.ts';
+import { publicKeyOf } from '../../src/dlms/security/elliptic-curve.ts';
 import { policyOf, securityControlFor } from '../../src/dlms/security/suite.ts';
 import { decodeWrapper, encodeWrapper } from '../../src/dlms/wrapper.ts';
 import { decodeApdu } from '../../src/dlms/xdlms/apdu.ts';
@@ -28,6 +29,11 @@ const CONFIRMED = fromHex('0f40000001000600000007');
 const CONFIRMATION = '104000000100';
 const CIPHERED = vector('push-udp-general-glo-1');
 const EK = String(CIPHERED.context.encryptionKey);
+
+/** Of the static unified model in suite 1; see test/dlms/decode-protected.test.ts. */
+const AGREED = fromHex(
+  'dd0800000000000000070853494d000000000108444d4d0000000001000001020102002931000000053439be677c8fb68c27dff5588f0098adcb22d5a20218d4bb4e9f00d6fdf6299b7c907bd0',
+);
 
 /** A connection to what was just started, as soon as it listens. */
 function connected(bench: Bench, port: number): Promise<Socket> {
@@ -63,6 +69,26 @@ describe.concurrent('listen', () => {
     expect(listening.stdout).toContain('wPort 1 (confirmed)\n');
     expect(listening.stdout).toContain('discarded 1 octets at 0: octets outside a wrapper message\n');
     expect((await listening.stop('SIGINT')).status).toBe(0);
+  });
+
+  test('agreed keys and signatures', async ({ onTestFinished }) => {
+    const bench = newBench(onTestFinished);
+    const port = await freePort();
+    const point = (octet: number): string => `hex:${toHex(publicKeyOf('P-256', new Uint8Array(32).fill(octet)))}`;
+    const env = { AK: '02'.repeat(16), PRIVATE: '0c'.repeat(32) };
+    const server = ['--server-agreement-key', point(14), '--server-signing-key', point(13)];
+    const flags = ['--ak', 'env:AK', '--agreement-key', 'env:PRIVATE', ...server, '--json'];
+    const listening = bench.start(['listen', `tcp://127.0.0.1:${port}`, ...flags], { env, db: false });
+    const socket = await connected(bench, port);
+    const changed = Uint8Array.from(AGREED);
+    changed[changed.length - 1] = (changed.at(-1) as number) ^ 1;
+    socket.end(concat([encodeWrapper(1, 1, AGREED), encodeWrapper(1, 1, changed)]));
+    await once(socket.resume(), 'close');
+    const { pushes, failures } = await ended(listening);
+    expect(pushes).toMatchObject([
+      { security: { apdu: 'general-ciphering', tagVerified: true }, items: [{ value: 66051 }, { value: 2300 }] },
+    ]);
+    expect(failures).toMatchObject([{ error: { code: 'DECRYPT_FAILED' } }]);
   });
 
   test('one document at the end: two connections, keys, what is no push', async ({ onTestFinished }) => {

@@ -53,7 +53,8 @@ function octetsOf(args: readonly string[]): Uint8Array {
 
 function challengeOf({ challenge }: DecodeFlags, keys: DecodeKeys): Uint8Array | null {
   if (challenge === undefined) return null;
-  if (Object.values(keys).includes(null)) {
+  const { encryptionKey, authenticationKey, systemTitle } = keys;
+  if ([encryptionKey, authenticationKey, systemTitle].includes(null)) {
     fail('USAGE', '--challenge needs --block-cipher-key, --authentication-key and --system-title');
   }
   return fromHex(challenge);

@@ -148,15 +148,15 @@ export class Messages {
     const closed = attempt(() => closedLayer(apdu)).value ?? {};
     this.findings.layer('security', presentObject({ apdu: apdu.apdu, ...closed, error }));
     this.findings.wrong(error);
-    return { shown: closed, plaintext: null, doubtful: true, error };
+    return { shown: closed, plaintext: null, tagVerified: null, doubtful: true, error };
   }
 
   private keysFor(sender: string, apdu: CipheredApdu): DecodeKeys {
-    const { encryptionKey, authenticationKey, systemTitle } = this.keys;
+    const { encryptionKey, systemTitle } = this.keys;
     const isDedicated = isGloDed(apdu) && /^(?:ded-|general-ded)/.test(apdu.apdu);
     return {
+      ...this.keys,
       encryptionKey: (isDedicated ? this.dedicatedKey : null) ?? encryptionKey,
-      authenticationKey,
       systemTitle: this.titles.get(sender) ?? systemTitle,
     };
   }

@@ -5,11 +5,11 @@ import type { Data } from '../axdr/data.ts';
 import type { PushBody, PushItem } from '../push/body.ts';
 import { isCiphered, type Push, type PushContent } from '../push/receiver.ts';
 import type { Apdu } from '../xdlms/apdu.ts';
+import type { OpenLayer } from './open-layer.ts';
 import { type JsonObject, present, presentObject } from './present.ts';
-import type { SecurityLayer } from './security.ts';
 
-/** A layer that a key has opened. */
-export type OpenedLayer = SecurityLayer & { readonly plaintext: Uint8Array };
+/** A layer that has been taken off. */
+export type OpenedLayer = OpenLayer & { readonly plaintext: Uint8Array };
 
 /** Blocks, security layer, and what the push says. */
 export function presentPush({ content, protection, blocks, trailing }: Push<OpenedLayer>): JsonObject {
@@ -26,8 +26,9 @@ export function presentPush({ content, protection, blocks, trailing }: Push<Open
   };
 }
 
-function presentSecurity({ layer: _, plaintext: __, ciphertext: ___, ...shown }: OpenedLayer): JsonObject {
-  return presentObject(shown);
+function presentSecurity({ shown }: OpenedLayer): JsonObject {
+  const { layer: _, plaintext: __, ciphertext: ___, ...others } = presentObject(shown);
+  return others;
 }
 
 /** What a message says: a push with its items, any other APDU as it is. */

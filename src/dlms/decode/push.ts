@@ -1,5 +1,5 @@
 /** A captured push as `decode` shows it, from the frames to the items, in the vocabulary of `vectors/push.json`. */
-import { fromHex, toHex } from '../../core/bytes.ts';
+import { toHex } from '../../core/bytes.ts';
 import { type BridgeError, fail } from '../../core/errors.ts';
 import { encodeAddress } from '../hdlc/address.ts';
 import { encodeControl, type HdlcFrame } from '../hdlc/frame.ts';
@@ -9,21 +9,14 @@ import { MbusDeframer, type MbusFrame, type MbusItem } from '../mbus.ts';
 import { asciiText, parseIdentification } from '../mode-e/messages.ts';
 import { HdlcPushFraming, MbusPushFraming, type PushFraming, WrapperPushFraming } from '../push/framing.ts';
 import { type Push, PushReceiver } from '../push/receiver.ts';
-import { isGloDed } from '../security/apdu-protection.ts';
 import type { CipheredApdu } from '../security/ciphered.ts';
 import { WrapperDeframer } from '../wrapper.ts';
 import { deframe } from './hdlc.ts';
+import { openLayer } from './open-layer.ts';
 import { type JsonObject, presentObject } from './present.ts';
 import { type OpenedLayer, presentPush } from './push-content.ts';
-import { type DecodeKeys, openSecurityLayer } from './security.ts';
-
-/** What a vector says beside its octets; hex where it is octets. */
-export interface PushContext {
-  readonly transport?: unknown;
-  readonly encryptionKey?: unknown;
-  readonly authenticationKey?: unknown;
-  readonly systemTitle?: unknown;
-}
+import { type DecodeKeys, hasKeys } from './security.ts';
+import { keysIn, type VectorContext } from './vector-context.ts';
 
 /** Messages of a capture, and what is told of the frames they came in. */
 interface Captured {
@@ -44,7 +37,7 @@ const TRANSPORTS: Readonly<Record<string, (octets: Uint8Array) => Captured>> = {
  * Decodes a captured push. Without a key a ciphered one is shown closed. Throws BridgeError when any of it is malformed or
  * incomplete, or its tag does not fit.
  */
-export function decodePush(octets: Uint8Array, context: PushContext = {}): JsonObject {
+export function decodePush(octets: Uint8Array, context: VectorContext = {}): JsonObject {
   const { messages, shown, discarded } = captureOf(context.transport, octets)(octets);
   if (messages.length === 0) {
     const [first] = discarded;
@@ -79,26 +72,16 @@ function captureOf(transport: unknown, octets: Uint8Array): (octets: Uint8Array)
   return a === 0x2f ? captureP1 : captureRaw;
 }
 
-function keysIn({ encryptionKey, authenticationKey, systemTitle }: PushContext): DecodeKeys {
-  return {
-    encryptionKey: octetsIn(encryptionKey),
-    authenticationKey: octetsIn(authenticationKey),
-    systemTitle: octetsIn(systemTitle),
-  };
-}
-
-/** Opens ciphered pushes for a `PushReceiver`; null without an encryption key: they are shown closed then. */
-export function pushOpener(keys: DecodeKeys): ((apdu: CipheredApdu) => OpenedLayer) | null {
-  if (keys.encryptionKey === null) return null;
+/**
+ * Opens protected pushes for a `PushReceiver`. null for those that stay closed, as without keys all do that are ciphered. A
+ * signature hides nothing.
+ */
+export function pushOpener(keys: DecodeKeys): (apdu: CipheredApdu) => OpenedLayer | null {
   return (apdu) => {
-    if (!isGloDed(apdu)) return fail('SECURITY_UNSUPPORTED', `${apdu.apdu} of a push is not opened here`);
-    const layer = openSecurityLayer(apdu, keys);
+    if (apdu.apdu !== 'general-signing' && !hasKeys(keys)) return null;
+    const layer = openLayer(apdu, keys);
     return { ...layer, plaintext: layer.plaintext ?? fail('KEY_MISSING', 'no key to open the push with') };
   };
-}
-
-function octetsIn(value: unknown): Uint8Array | null {
-  return typeof value === 'string' ? fromHex(value) : null;
 }
 
 function received(framing: PushFraming, octets: Uint8Array): Pick<Captured, 'messages' | 'discarded'> {

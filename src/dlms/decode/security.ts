@@ -14,6 +14,19 @@ export interface DecodeKeys {
   readonly systemTitle: Uint8Array | null;
   /** Refuses to open what is authenticated when there is no authentication key to verify it with. */
   readonly wantsVerified?: boolean;
+  /** Key encryption key, for keys that travel wrapped; without it the encryption key is taken. */
+  readonly masterKey?: Uint8Array | null;
+  /** Private, for key agreement: of the receiver of one-pass messages, of either party of the static unified model. */
+  readonly agreementKey?: Uint8Array | null;
+  /** Public, for key agreement, of the other party: the static unified model needs it. */
+  readonly peerAgreementKey?: Uint8Array | null;
+  /** Public keys of those who sign; a signature has to be of one of them. */
+  readonly signingKeys?: readonly Uint8Array[];
+}
+
+/** Whether anything can be opened or verified with them. */
+export function hasKeys({ encryptionKey, masterKey, agreementKey }: DecodeKeys): boolean {
+  return [encryptionKey, masterKey, agreementKey].some((key) => key !== undefined && key !== null);
 }
 
 export interface SecurityLayer {

@@ -55,8 +55,11 @@ export type PushEvent<Opened extends OpenedContent = OpenedContent> =
   | { readonly kind: 'failed'; readonly source: string; readonly error: BridgeError };
 
 export interface PushReceiverSettings<Opened extends OpenedContent> {
-  /** Opens a ciphered APDU with the keys of whoever sent it; throws BridgeErrors. null: leave it closed, it is the content. */
-  readonly open: ((apdu: CipheredApdu, source: string) => Opened) | null;
+  /**
+   * Opens a ciphered APDU with the keys of whoever sent it; throws BridgeErrors. It may give null, as all of it may be null:
+   * the APDU stays closed, it is the content.
+   */
+  readonly open: ((apdu: CipheredApdu, source: string) => Opened | null) | null;
 }
 
 /** Blocks that we take in a row from a sender that wants them acknowledged. */
@@ -134,10 +137,10 @@ export class PushReceiver<Opened extends OpenedContent = OpenedContent> {
       if (trailing !== null)
         fail('TRAILING_BYTES', `${trailing.length} octets follow ${apdu.apdu}`, { layer: 'xdlms' });
       if (apdu.apdu === 'general-block-transfer') return this.takeBlock(source, apdu, { ...layers, depth });
-      if (isCiphered(apdu) && this.open !== null) {
-        const opened = this.open(apdu, source);
-        const protection = [...layers.protection, { apdu, opened }];
-        return this.read(source, opened.plaintext, { ...layers, protection, depth });
+      const opened = isCiphered(apdu) ? this.opened(apdu, source) : null;
+      if (opened !== null) {
+        const protection = [...layers.protection, opened];
+        return this.read(source, opened.opened.plaintext, { ...layers, protection, depth });
       }
     }
     // Nothing vouches for octets that were decrypted without a tag but that they are all of an APDU.
@@ -146,6 +149,11 @@ export class PushReceiver<Opened extends OpenedContent = OpenedContent> {
     }
     const { protection, blocks } = layers;
     return [{ kind: 'push', push: { source, content, protection, blocks, trailing } }];
+  }
+
+  private opened(apdu: CipheredApdu, source: string): OpenedPush<Opened> | null {
+    const opened = this.open?.(apdu, source) ?? null;
+    return opened === null ? null : { apdu, opened };
   }
 
   private takeBlock(source: string, block: GeneralBlockTransfer, layers: Layers<Opened>): PushEvent<Opened>[] {
@@ -216,10 +224,12 @@ export function isNextMessage(content: PushContent, trailing: Uint8Array): boole
   return isBlock && trailing[0] === BLOCK_TAG;
 }
 
-/** Whether something was decrypted and no tag vouches for it. */
+/** Whether something was decrypted and no tag vouches for it. A signature that nobody verified hides and vouches for nothing. */
 function isUnverified({ protection }: Layers<OpenedContent>): boolean {
-  const last = protection.at(-1);
-  return last !== undefined && last.opened.tagVerified !== true;
+  const telling = protection.findLast(
+    ({ apdu, opened }) => opened.tagVerified === true || apdu.apdu !== 'general-signing',
+  );
+  return telling !== undefined && telling.opened.tagVerified !== true;
 }
 
 /** Octets that were decrypted without a verified tag and are nothing known: the key is wrong, not the meter. */

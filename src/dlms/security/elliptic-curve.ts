@@ -28,6 +28,11 @@ export function publicKeyOf(curve: Curve, privateKey: Uint8Array): Uint8Array {
   return Uint8Array.from(holder(curve, privateKey).getPublicKey().subarray(UNCOMPRESSED.length));
 }
 
+/** By its length: what else of a public key could tell its curve. */
+export function curveOfPublicKey({ length }: Uint8Array): Curve {
+  return length === 2 * CURVES['P-384'].octets ? 'P-384' : 'P-256';
+}
+
 /** Signs; draws its own randomness. */
 export function ecdsaSign(curve: Curve, privateKey: Uint8Array, message: Uint8Array): Uint8Array {
   const key = createPrivateKey({
