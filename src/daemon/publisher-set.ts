@@ -5,7 +5,8 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Fleet } from '../store/fleet/types.ts';
 import type { OutboxReader, Writer } from '../store/local/types.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
-import { type Publisher, type PublisherStatistics, startPublisher } from '../thingsboard/publisher.ts';
+import { startPublisher } from '../thingsboard/publisher.ts';
+import type { Publisher, PublisherStatistics } from '../thingsboard/publisher-types.ts';
 
 export interface PublisherSetDependencies {
   readonly outbox: OutboxReader;

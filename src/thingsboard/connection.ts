@@ -9,15 +9,15 @@
  * that leaves the first one hanging).
  */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { rootCertificates } from 'node:tls';
-import { connect, type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
+import { connect, type IConnackPacket, type MqttClient } from 'mqtt';
 import { BridgeError, fail } from '../core/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Target } from '../store/fleet/types.ts';
-import type { Message } from './payload.ts';
-import { connackError, disconnectError, pubackError } from './reason-codes.ts';
+import { mqttOptions } from './client-options.ts';
+import type { Message } from './packers.ts';
+import { connackError, disconnectError } from './reason-codes.ts';
+import { closedError, lostError, openError, publishError } from './session-errors.ts';
 
 /** What the server said of its limits in the CONNACK (MQTT 5); mqtt.js does not keep to them by itself. */
 export interface ServerLimits {
@@ -42,6 +42,14 @@ export interface MqttSession {
    * with what ended the session.
    */
   publish(message: Message): Promise<void>;
+  /** Whether it has ended. */
+  readonly ended: boolean;
+  /** Asks for messages on a filter. A server that refuses it sends none; nothing else comes of that. */
+  subscribe(filter: string): void;
+  /** Calls back with every message that comes, payload as text. */
+  onMessage(listener: (topic: string, payload: string) => void): void;
+  /** Publishes at QoS 0: for questions, whose answer is their acknowledgement. */
+  request(message: Message): void;
   /** Ends the session; pending publishes reject with the reason (default STOPPING). Idempotent. */
   close(reason?: BridgeError): void;
   /** Ends it with a DISCONNECT, if nothing is in flight; `close` otherwise. */
@@ -67,8 +75,6 @@ export function newClientId(): string {
   return `dlms-multi-meter-${randomBytes(6).toString('hex')}`;
 }
 
-/** Longest setTimeout: mqtt.js must not time anything out by itself. */
-const NEVER_MS = 0x7fff_ffff;
 const LEAVE_WITHIN_MS = 1000;
 const NO_LIMITS: ServerLimits = { receiveMaximum: 65_535, maximumPacketSize: 268_435_460 };
 
@@ -81,77 +87,6 @@ export async function openSession(options: SessionOptions): Promise<MqttSession>
   if (options.signal.aborted) fail('STOPPING', 'stopped before connecting');
   const session = new Session(connect(clientOptions), options);
   return session.standing;
-}
-
-async function mqttOptions({
-  target,
-  token,
-  clientId,
-  clock,
-  keepaliveSeconds,
-}: SessionOptions): Promise<IClientOptions> {
-  const { protocol, hostname, port } = new URL(target.url);
-  const secure = protocol === 'mqtts:';
-  return {
-    protocol: secure ? 'mqtts' : 'mqtt',
-    host: hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: Number(port || (secure ? 8883 : 1883)),
-    ...(secure ? await tlsOptions(target) : {}),
-    protocolVersion: target.protocol === '5' ? 5 : 4,
-    clientId,
-    username: token,
-    clean: true,
-    reconnectPeriod: 0,
-    resubscribe: false,
-    queueQoSZero: false,
-    connectTimeout: NEVER_MS,
-    keepalive: keepaliveSeconds,
-    timerVariant: intervals(clock),
-    // Its debug log prints the username, which is the token.
-    log: () => undefined,
-  };
-}
-
-/** Whom to trust besides those that Node knows. Throws MQTT_TLS when the file cannot be read. */
-export async function tlsOptions({ caFile }: Target): Promise<{ readonly ca?: string[] }> {
-  return caFile === null ? {} : { ca: [...rootCertificates, await certificate(caFile)] };
-}
-
-async function certificate(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    return fail('MQTT_TLS', `cannot read the CA file ${path}: ${(error as NodeJS.ErrnoException).code}`, {
-      cause: error,
-    });
-  }
-}
-
-/** mqtt.js' keep-alive interval over our clock. */
-function intervals(clock: Clock): NonNullable<Exclude<IClientOptions['timerVariant'], string>> {
-  const timers = new Map<number, Timer>();
-  let last = 0;
-  return {
-    set(callback, ms) {
-      last += 1;
-      const id = last;
-      const arm = (): void => {
-        timers.set(
-          id,
-          clock.setTimer(ms ?? 0, () => {
-            arm();
-            callback();
-          }),
-        );
-      };
-      arm();
-      return id;
-    },
-    clear(id) {
-      timers.get(id)?.cancel();
-      timers.delete(id);
-    },
-  };
 }
 
 interface PendingPublish {
@@ -169,11 +104,12 @@ class Session implements MqttSession {
   private readonly client: MqttClient;
   private readonly options: SessionOptions;
   private readonly pending = new Set<PendingPublish>();
+  private readonly listeners: ((topic: string, payload: string) => void)[] = [];
   private readonly connackTimer: Timer;
   private readonly onAbort = (): void => this.close();
   private resolveClosed!: (reason: BridgeError) => void;
   private stands = false;
-  private ended = false;
+  ended = false;
   /** The best explanation so far of a close that may follow. */
   private cause: BridgeError | null = null;
   /** PUBACKs so far, to tell a message that is ignored from a link that is dead. */
@@ -193,6 +129,9 @@ class Session implements MqttSession {
         resolve(this);
       });
       void this.closed.then(reject);
+    });
+    client.on('message', (topic, payload) => {
+      if (!this.ended) for (const listener of this.listeners) listener(topic, payload.toString());
     });
     client.on('disconnect', ({ reasonCode }) => this.finish(disconnectError(reasonCode ?? 0)));
     client.on('error', (error) => this.fault(error));
@@ -257,6 +196,22 @@ class Session implements MqttSession {
     });
   }
 
+  subscribe(filter: string): void {
+    if (this.ended || !this.client.connected) return;
+    // A refusal is an answer too: then nothing comes, which is all that the caller has to live with.
+    this.client.subscribe(filter, { qos: 1 }, () => undefined);
+  }
+
+  onMessage(listener: (topic: string, payload: string) => void): void {
+    this.listeners.push(listener);
+  }
+
+  request({ topic, payload }: Message): void {
+    if (this.ended || !this.client.connected) return;
+    // It fails only with the session, which says so itself.
+    this.client.publish(topic, payload, { qos: 0 }, () => undefined);
+  }
+
   private ackLate(pending: PendingPublish, topic: string, before: number): void {
     const alive = this.acknowledged > before;
     const message = `no PUBACK for a message on ${topic} within ${this.options.ackTimeoutMs} ms`;
@@ -303,37 +258,4 @@ class Session implements MqttSession {
     stream.once('close', () => hurry.cancel());
     this.client.end(false);
   }
-}
-
-function publishError(error: Error): BridgeError {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'number'
-    ? pubackError(code)
-    : new BridgeError('MQTT_CLOSED', `the message was not sent: ${error.message}`, { cause: error });
-}
-
-function closedError(stood: boolean): BridgeError {
-  return new BridgeError(
-    'MQTT_CLOSED',
-    stood ? 'the server closed the connection without a reason' : 'the server closed the connection before its CONNACK',
-  );
-}
-
-function lostError(error: Error): BridgeError {
-  return new BridgeError('MQTT_CLOSED', `the connection broke off: ${describe(error)}`, { cause: error });
-}
-
-/** OpenSSL's and Node's codes for a certificate or handshake that does not hold. */
-const TLS_CODE = /CERT|^ERR_(?:TLS|SSL)|^UNABLE_TO|SELF_SIGNED|^EPROTO$|^HOSTNAME_MISMATCH$/;
-
-function openError(error: Error): BridgeError {
-  const { code } = error as { code?: unknown };
-  const kind = typeof code === 'string' && TLS_CODE.test(code) ? 'MQTT_TLS' : 'MQTT_UNREACHABLE';
-  return new BridgeError(kind, `connecting failed: ${describe(error)}`, { cause: error });
-}
-
-/** The message; Node's AggregateError of several addresses has none, so the code stands in. */
-function describe(error: Error): string {
-  const { code } = error as { code?: unknown };
-  return error.message !== '' ? error.message : String(code ?? error.name);
 }

@@ -1,12 +1,14 @@
 /**
- * Rows over one session: takes them from the lanes, turns them into messages, keeps a window of them in flight, and
- * settles a row when all of its messages are answered. A row that could not be delivered stays in the outbox.
+ * Rows over one session: takes them from the lanes, packs rows of one device into messages, keeps a window of them in
+ * flight within the server's limits, and settles a row when all messages with something of it are answered. A row that
+ * could not be delivered stays in the outbox.
  *
  *   in the outbox --taken--> on its way --all PUBACKed--> delivered
  *                                \--a payload refused for good--> quarantined
  *                                \--refused for now, session ended--> in the outbox, as it was
  */
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TargetMode } from '../store/fleet/types.ts';
 import { type OutboxReader, type OutboxRow, OWN_DEVICE } from '../store/local/types.ts';
@@ -14,8 +16,12 @@ import type { AttributeTimes } from './attribute-times.ts';
 import type { MqttSession } from './connection.ts';
 import type { Holds } from './holds.ts';
 import { Lanes } from './lanes.ts';
-import { connectMessage, MAX_REMAINING_LENGTH, type Message, rowPayload } from './payload.ts';
+import type { LimitsQuestion } from './limits-question.ts';
+import type { Budget, Message } from './packers.ts';
+import { approximateOctets, connectMessage, rowsPayload } from './payload.ts';
+import { pointsPerMessage } from './session-limits.ts';
 import type { Settlement } from './settlement.ts';
+import type { Throttle } from './throttle.ts';
 
 /** Fixed header of a packet: type and up to four octets of remaining length. */
 const FIXED_HEADER = 5;
@@ -29,8 +35,12 @@ export interface DeliveryOptions {
   readonly deviceType: string;
   /** Publishes in flight at most; the server may want fewer. */
   readonly window: number;
-  /** Whether to begin with one message at a time. */
+  /** Whether to begin with one message at a time, of one row. */
   readonly oneByOne: boolean;
+  /** Asks for the server's limits first; null: those that are known hold. */
+  readonly question: LimitsQuestion | null;
+  readonly throttle: Throttle;
+  readonly clock: Clock;
   readonly settlement: Settlement;
   readonly holds: Holds;
   /** Kept from session to session. */
@@ -53,37 +63,47 @@ interface Underway {
 interface Outgoing {
   readonly message: Message;
   readonly device: string;
-  /** null: the announcement of a device. */
-  readonly underway: Underway | null;
+  /** Whose readings are in it; none: the announcement of a device. */
+  readonly underways: readonly Underway[];
 }
 
 export class Delivery {
   private readonly options: DeliveryOptions;
   private readonly lanes: Lanes;
-  private window: number;
-  private readonly maxRemainingLength: number;
+  private oneByOne: boolean;
   private readonly underway = new Map<number, Underway>();
   /** Messages of rows taken that wait for a place in the window. */
   private readonly queue: Outgoing[] = [];
   private readonly announced = new Set<string>();
+  /** Rows of a packed message that was refused: each goes alone, to find the one that was meant. */
+  private readonly suspects = new Set<number>();
   private inFlight = 0;
-  private state: 'silent' | 'open' | 'winding-down' | 'ended' = 'silent';
+  private state: 'silent' | 'asking' | 'open' | 'winding-down' | 'ended' = 'silent';
   private lastAlone: OutboxRow | null = null;
+  private throttled: Timer | null = null;
   private readonly onIdle = new Set<() => void>();
 
   constructor(options: DeliveryOptions) {
-    const { session, outbox, connectionId, settlement, holds } = options;
+    const { outbox, connectionId, settlement, holds } = options;
     this.options = options;
-    this.window = options.oneByOne ? 1 : this.widest();
-    this.maxRemainingLength = Math.min(MAX_REMAINING_LENGTH, session.limits.maximumPacketSize - FIXED_HEADER);
+    this.oneByOne = options.oneByOne;
     this.lanes = new Lanes(outbox, connectionId, {
       isTaken: (rowId) => this.underway.has(rowId) || settlement.has(rowId),
       isHeld: (device) => holds.isHeld(device),
     });
   }
 
-  private widest(): number {
-    return Math.min(this.options.window, this.options.session.limits.receiveMaximum);
+  private get window(): number {
+    if (this.oneByOne) return 1;
+    const { window, session, throttle } = this.options;
+    return Math.min(window, session.limits.receiveMaximum, throttle.limits.window ?? window);
+  }
+
+  private get packet(): Budget {
+    const { session, throttle } = this.options;
+    const { packed, packet } = throttle.limits;
+    const most = session.limits.maximumPacketSize - FIXED_HEADER;
+    return { soft: Math.min(packed, most), hard: Math.min(packet, most), points: pointsPerMessage(throttle.limits) };
   }
 
   /** The row that was alone on its way when the session ended, where messages go one by one. */
@@ -91,15 +111,29 @@ export class Delivery {
     return this.lastAlone;
   }
 
-  /** Sends from now on; before it nothing is sent. */
+  /** Sends from now on, as soon as the limits are known; before it nothing is sent. */
   begin(): void {
-    if (this.state === 'silent') this.state = 'open';
+    if (this.state !== 'silent') return;
+    this.state = 'asking';
+    const { question, session } = this.options;
+    if (question === null) this.open();
+    else
+      question.ask(
+        session,
+        () => this.open(),
+        () => this.pump(),
+      );
+  }
+
+  private open(): void {
+    if (this.state !== 'asking') return;
+    this.state = 'open';
     this.pump();
   }
 
   /** One by one no more. */
   widen(): void {
-    this.window = this.widest();
+    this.oneByOne = false;
     this.pump();
   }
 
@@ -133,7 +167,8 @@ export class Delivery {
     if (this.state === 'ended') return;
     this.state = 'ended';
     const [only] = this.underway.values();
-    if (this.window === 1 && this.inFlight === 1) this.lastAlone = only?.row ?? null;
+    if (this.underway.size === 1 && this.inFlight === 1) this.lastAlone = only?.row ?? null;
+    this.throttled?.cancel();
     this.queue.length = 0;
     this.underway.clear();
     this.tellIdle();
@@ -147,47 +182,85 @@ export class Delivery {
   /** Fills the window. An outbox that cannot be read ends the session, which is tried again later. */
   pump(): void {
     try {
-      while (this.state === 'open' && this.inFlight < this.window) {
-        const outgoing = this.queue.shift() ?? this.nextRow();
-        if (outgoing === null) return;
-        if (outgoing !== 'settled') void this.send(outgoing);
+      while (this.state === 'open' && this.throttled === null && this.inFlight < this.window) {
+        if (this.queue.length === 0 && !this.takeRows()) return;
+        const outgoing = this.queue[0];
+        if (outgoing === undefined) continue;
+        if (this.mustWait(outgoing)) return;
+        this.queue.shift();
+        void this.send(outgoing);
       }
     } catch (error) {
       this.options.session.close(asBridgeError(error));
     }
   }
 
-  /** Takes the next row: its first message, 'settled' when it has none, null when there is no row. */
-  private nextRow(): Outgoing | 'settled' | null {
-    const row = this.lanes.next();
-    if (row === null) return null;
-    this.take(row);
-    return this.queue.shift() ?? 'settled';
+  /** The limits want a pause before this message; it goes on by itself after it. */
+  private mustWait({ message, device, underways }: Outgoing): boolean {
+    const { throttle, clock } = this.options;
+    const ms = throttle.take({ message, device, isFirstContact: underways.length === 0 }, clock.monotonic());
+    if (ms === 0) return false;
+    this.throttled = clock.setTimer(ms, () => {
+      this.throttled = null;
+      this.pump();
+    });
+    return true;
   }
 
-  private take(taken: OutboxRow): void {
-    const { mode, settlement, logger, attributeTimes } = this.options;
-    const row = attributeTimes.current(taken);
-    const { messages, unpublishable } = rowPayload(row, mode, this.maxRemainingLength);
-    const hopeless = unpublishable.map(({ key, reason }) => `"${key.slice(0, 40)}": ${reason}`).join('; ') || null;
-    if (hopeless !== null)
-      logger.warn({ row: row.id, device: row.device }, `Readings that cannot be published: ${hopeless}`);
-    const underway: Underway = { row, left: messages.length, hopeless, postponed: false };
-    if (messages.length === 0) {
-      if (hopeless === null) settlement.deliver(row);
-      else settlement.quarantine(row, hopeless);
-      return;
+  /** Takes the next row and, where they fit, those of its device behind it; false when there is none. */
+  private takeRows(): boolean {
+    const first = this.lanes.next();
+    if (first === null) return false;
+    const alone = this.oneByOne || this.suspects.has(first.id);
+    let room = this.packet.soft - approximateOctets(first);
+    const others = alone
+      ? []
+      : this.lanes.companions(first, (row) => {
+          room -= approximateOctets(row);
+          return room >= 0 && !this.suspects.has(row.id);
+        });
+    this.take([first, ...others]);
+    return true;
+  }
+
+  private take(taken: readonly OutboxRow[]): void {
+    const { mode, settlement, attributeTimes } = this.options;
+    const rows = taken.map((row) => attributeTimes.current(row));
+    const { messages, unpublishable } = rowsPayload(rows, mode, this.packet);
+    const underways = new Map(
+      rows.map((row): [OutboxRow, Underway] => [row, { row, left: 0, hopeless: null, postponed: false }]),
+    );
+    for (const { row, key, reason } of unpublishable) {
+      const underway = underways.get(row);
+      if (underway === undefined) continue;
+      const named = `"${key.slice(0, 40)}": ${reason}`;
+      underway.hopeless = underway.hopeless === null ? named : `${underway.hopeless}; ${named}`;
     }
-    this.underway.set(row.id, underway);
-    if (mode === 'gateway' && row.device !== OWN_DEVICE) this.announce(row.device);
-    for (const message of messages) this.queue.push({ message, device: row.device, underway });
+    for (const { owners } of messages) {
+      for (const row of owners) (underways.get(row) as Underway).left += 1;
+    }
+    for (const { row, left, hopeless } of underways.values()) {
+      if (hopeless !== null) this.warnOf(row, hopeless);
+      if (left > 0) this.underway.set(row.id, underways.get(row) as Underway);
+      else if (hopeless === null) settlement.deliver(row);
+      else settlement.quarantine(row, hopeless);
+    }
+    const { device } = rows[0] as OutboxRow;
+    if (messages.length > 0 && mode === 'gateway' && device !== OWN_DEVICE) this.announce(device);
+    for (const { message, owners } of messages) {
+      this.queue.push({ message, device, underways: [...owners].map((row) => underways.get(row) as Underway) });
+    }
+  }
+
+  private warnOf({ id, device }: OutboxRow, hopeless: string): void {
+    this.options.logger.warn({ row: id, device }, `Readings that cannot be published: ${hopeless}`);
   }
 
   /** Once per device and session, ahead of its first telemetry; the server keeps the order of what one session sends. */
   private announce(device: string): void {
     if (this.announced.has(device)) return;
     this.announced.add(device);
-    this.queue.push({ message: connectMessage(device, this.options.deviceType), device, underway: null });
+    this.queue.push({ message: connectMessage(device, this.options.deviceType), device, underways: [] });
   }
 
   private async send(outgoing: Outgoing): Promise<void> {
@@ -205,9 +278,10 @@ export class Delivery {
     }
   }
 
-  private answered({ device, underway }: Outgoing, error: BridgeError | null): void {
+  private answered(outgoing: Outgoing, error: BridgeError | null): void {
     if (this.state === 'ended') return;
     const { holds } = this.options;
+    const { device, underways } = outgoing;
     if (error !== null && error.code !== 'MQTT_REFUSED') {
       // The first failure of a session tells of its end. A message that alone was ignored makes its device wait, so
       // that the next session is not spent on it.
@@ -215,23 +289,31 @@ export class Delivery {
       this.end();
       return;
     }
-    if (error !== null) this.refused(device, underway, error);
-    if (underway === null) return;
-    if (error === null) holds.clear(device);
-    underway.left -= 1;
-    if (underway.left === 0) this.settle(underway);
+    if (error !== null) this.refused(outgoing, error);
+    else if (underways.length > 0) holds.clear(device);
+    for (const underway of underways) {
+      underway.left -= 1;
+      if (underway.left === 0) this.settle(underway);
+    }
   }
 
-  private refused(device: string, underway: Underway | null, error: BridgeError): void {
+  private refused({ device, underways }: Outgoing, error: BridgeError): void {
     const { holds, logger } = this.options;
-    logger.warn({ device, row: underway?.row.id, ...error.facts }, `ThingsBoard refused a message: ${error.message}`);
-    if (!error.retryable && underway !== null) {
-      underway.hopeless ??= error.message;
+    const rows = underways.map(({ row }) => row.id);
+    logger.warn({ device, rows, ...error.facts }, `ThingsBoard refused a message: ${error.message}`);
+    const [only] = underways;
+    if (!error.retryable && underways.length === 1 && only !== undefined) {
+      only.hopeless ??= error.message;
       return;
     }
-    this.announced.delete(device);
-    holds.hold(device);
-    if (underway !== null) underway.postponed = true;
+    if (error.retryable || only === undefined) {
+      this.announced.delete(device);
+      holds.hold(device);
+    }
+    for (const underway of underways) {
+      underway.postponed = true;
+      if (!error.retryable) this.suspects.add(underway.row.id);
+    }
   }
 
   private settle({ row, hopeless, postponed }: Underway): void {
@@ -240,5 +322,6 @@ export class Delivery {
     if (postponed) this.lanes.restart();
     else if (hopeless !== null) settlement.quarantine(row, hopeless);
     else settlement.deliver(row);
+    if (!postponed) this.suspects.delete(row.id);
   }
 }

@@ -5,7 +5,9 @@
  */
 import type { OutboxReader, OutboxRow } from '../store/local/types.ts';
 
-const PAGE_ROWS = 64;
+/** Of live rows: a look that finds one costs little. Of the backlog: rows of one device share a packet. */
+const LIVE_PAGE_ROWS = 64;
+const BACKLOG_PAGE_ROWS = 512;
 
 /** What keeps a row from being sent now. */
 export interface Obstacles {
@@ -23,13 +25,26 @@ export class Lanes {
   /** To be made when the session stands: what is in the outbox now is the backlog. */
   constructor(outbox: OutboxReader, connectionId: number, obstacles: Obstacles) {
     this.boundary = outbox.newest(connectionId);
-    this.live = new Lane(outbox, connectionId, obstacles, this.boundary, Number.POSITIVE_INFINITY);
-    this.backlog = new Lane(outbox, connectionId, obstacles, 0, this.boundary);
+    this.live = new Lane(outbox, connectionId, obstacles, {
+      after: this.boundary,
+      upTo: Number.POSITIVE_INFINITY,
+      pageRows: LIVE_PAGE_ROWS,
+    });
+    this.backlog = new Lane(outbox, connectionId, obstacles, {
+      after: 0,
+      upTo: this.boundary,
+      pageRows: BACKLOG_PAGE_ROWS,
+    });
   }
 
   /** The next row that may be sent; null when there is none for now. */
   next(): OutboxRow | null {
     return this.live.next() ?? this.backlog.next();
+  }
+
+  /** Rows that wait behind one which `next` gave, of its device and lane, in order, for as long as they are wanted. */
+  companions({ id, device }: OutboxRow, isWanted: (row: OutboxRow) => boolean): readonly OutboxRow[] {
+    return (id > this.boundary ? this.live : this.backlog).companions(device, isWanted);
   }
 
   /** Rows were committed. */
@@ -44,22 +59,31 @@ export class Lanes {
   }
 }
 
+interface LaneRange {
+  /** Ids: beginning behind the one, up to the other. */
+  readonly after: number;
+  readonly upTo: number;
+  readonly pageRows: number;
+}
+
 class Lane {
   private readonly outbox: OutboxReader;
   private readonly connectionId: number;
   private readonly obstacles: Obstacles;
   private readonly upTo: number;
+  private readonly pageRows: number;
   private after: number;
   private page: OutboxRow[] = [];
   /** The outbox had nothing more when it was last looked at. */
   private exhausted = false;
 
-  constructor(outbox: OutboxReader, connectionId: number, obstacles: Obstacles, after: number, upTo: number) {
+  constructor(outbox: OutboxReader, connectionId: number, obstacles: Obstacles, { after, upTo, pageRows }: LaneRange) {
     this.outbox = outbox;
     this.connectionId = connectionId;
     this.obstacles = obstacles;
     this.after = after;
     this.upTo = upTo;
+    this.pageRows = pageRows;
   }
 
   next(): OutboxRow | null {
@@ -73,11 +97,24 @@ class Lane {
     }
   }
 
+  companions(device: string, isWanted: (row: OutboxRow) => boolean): readonly OutboxRow[] {
+    const found: OutboxRow[] = [];
+    const rest: OutboxRow[] = [];
+    let taking = true;
+    for (const row of this.page) {
+      taking &&= row.device !== device || isWanted(row);
+      if (taking && row.device === device) found.push(row);
+      else rest.push(row);
+    }
+    this.page = rest;
+    return found;
+  }
+
   /** False when there is no further page. */
   private turnPage(): boolean {
     if (this.exhausted || this.after >= this.upTo) return false;
-    const rows = this.outbox.pending(this.connectionId, this.after, PAGE_ROWS);
-    this.exhausted = rows.length < PAGE_ROWS;
+    const rows = this.outbox.pending(this.connectionId, this.after, this.pageRows);
+    this.exhausted = rows.length < this.pageRows;
     this.after = rows.at(-1)?.id ?? this.after;
     // Taken rows are left out now, not when their turn comes: one that is settled in between would be sent twice.
     this.page = rows.filter(({ id }) => id <= this.upTo && !this.obstacles.isTaken(id));

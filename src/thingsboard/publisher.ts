@@ -6,82 +6,22 @@
  *
  * With the server away rows simply stay in the outbox. What happens within a session is in delivery.ts.
  */
-import { asBridgeError, type BridgeError, type ErrorReport } from '../core/errors.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
-import type { EventBus } from '../runtime/events.ts';
+import { asBridgeError, type BridgeError } from '../core/errors.ts';
+import { sleep } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Connection, Target } from '../store/fleet/types.ts';
-import type { OutboxReader, Writer } from '../store/local/types.ts';
 import { AttributeTimes } from './attribute-times.ts';
-import { Backoff, type BackoffPolicies, DEFAULT_BACKOFF } from './backoff.ts';
+import { Backoff, DEFAULT_BACKOFF } from './backoff.ts';
 import type { EndCause, Judgement } from './classifier.ts';
-import { type OnConflict, type SessionPlan, waitAfterTurn } from './conduct.ts';
+import { type SessionPlan, waitAfterTurn } from './conduct.ts';
 import { type MqttSession, newClientId } from './connection.ts';
 import { Delivery } from './delivery.ts';
-import type { ThingsBoardEvents } from './events.ts';
 import { conflictError, Experience } from './experience.ts';
 import { Holds } from './holds.ts';
+import { LimitsQuestion } from './limits-question.ts';
+import type { Publisher, PublisherOptions, PublisherState, PublisherStatistics } from './publisher-types.ts';
 import { type RunEnd, runSession } from './session-run.ts';
 import { Settlement } from './settlement.ts';
-
-export interface PublisherOptions {
-  readonly target: Target;
-  readonly connection: Connection;
-  readonly outbox: OutboxReader;
-  readonly writer: Pick<Writer, 'acknowledge' | 'quarantine'>;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly events: Pick<EventBus<ThingsBoardEvents>, 'emit'>;
-  /** One per process start and connection unless told otherwise. */
-  readonly clientId?: string;
-  /** Publishes in flight at most (default 50); the server may want fewer. */
-  readonly window?: number;
-  /** Device profile of devices behind the gateway (default `dlms-meter`). */
-  readonly deviceType?: string;
-  readonly connackTimeoutMs?: number;
-  readonly ackTimeoutMs?: number;
-  readonly keepaliveSeconds?: number;
-  readonly backoff?: BackoffPolicies;
-  /** What to do while another client uses the token: deliver in turns (default), or wait. */
-  readonly onConflict?: OnConflict;
-  /** In [0, 1), for the jitter. */
-  readonly random?: () => number;
-}
-
-export type PublisherState = 'connecting' | 'connected' | 'waiting' | 'stopped';
-
-export interface PublisherStatistics {
-  readonly state: PublisherState;
-  readonly clientId: string;
-  /** Publishes with their PUBACK since the start. */
-  readonly messages: number;
-  /** Rows delivered, and the readings in them. */
-  readonly rows: number;
-  readonly readings: number;
-  /** Rows set aside. */
-  readonly quarantined: number;
-  /** Rows that wait in the outbox. */
-  readonly pending: number;
-  /** Sessions that stood, and how many of them another client took over. */
-  readonly sessions: number;
-  readonly conflicts: number;
-  /** Another client uses the token, as far as is known. */
-  readonly conflict: boolean;
-  /** Milliseconds UTC; null while there is no session. */
-  readonly connectedSince: number | null;
-  /** Why there is no session, or why the last one ended. */
-  readonly lastError: ErrorReport | null;
-}
-
-export interface Publisher {
-  /** Rows were committed for this connection. */
-  notify(): void;
-  /** Resolves when the outbox holds no row of this connection any more (true), or after `deadlineMs` (false). */
-  drain(deadlineMs: number): Promise<boolean>;
-  /** Ends the session and writes down what was acknowledged. Idempotent. */
-  stop(): Promise<void>;
-  statistics(): PublisherStatistics;
-}
+import { Throttle } from './throttle.ts';
 
 const DEFAULTS = {
   window: 50,
@@ -110,6 +50,8 @@ class ConnectionPublisher implements Publisher {
   private readonly holds: Holds;
   private readonly settlement: Settlement;
   private readonly attributeTimes = new AttributeTimes();
+  private readonly throttle: Throttle;
+  private readonly question: LimitsQuestion;
   private readonly running: Promise<void>;
   private readonly drainChecks = new Set<() => void>();
   private readonly counts = { messages: 0, rows: 0, readings: 0, quarantined: 0, sessions: 0, conflicts: 0 };
@@ -131,6 +73,8 @@ class ConnectionPublisher implements Publisher {
     const policies = options.backoff ?? DEFAULT_BACKOFF;
     this.backoff = new Backoff(policies, random);
     this.holds = new Holds(clock, policies.ordinary, random, () => this.delivery?.restart());
+    this.throttle = new Throttle(clock.monotonic());
+    this.question = new LimitsQuestion(this.throttle, clock, this.logger);
     this.settlement = new Settlement(writer, clock, this.logger, this.rowsSettled(), this.abort.signal);
     this.running = this.run();
   }
@@ -191,7 +135,7 @@ class ConnectionPublisher implements Publisher {
   }
 
   /** The session stands: what delivers over it. Throws DATABASE_*. */
-  private stand(session: MqttSession, { oneByOne }: SessionPlan): Delivery {
+  private stand(session: MqttSession, { oneByOne, turnMs }: SessionPlan): Delivery {
     const { outbox, target, clock, events } = this.options;
     const { window, deviceType } = { ...DEFAULTS, ...this.options };
     this.state = 'connected';
@@ -216,6 +160,10 @@ class ConnectionPublisher implements Publisher {
       deviceType,
       window,
       oneByOne,
+      // A turn is short, and a suspected session says as little as it can.
+      question: oneByOne || turnMs !== null ? null : this.question,
+      throttle: this.throttle,
+      clock,
       settlement: this.settlement,
       holds: this.holds,
       attributeTimes: this.attributeTimes,
@@ -237,6 +185,9 @@ class ConnectionPublisher implements Publisher {
     if (poison !== null) this.settlement.quarantine(poison.row, poison.reason);
     const isConflict = judgement.cause === 'conflict';
     if (isConflict) this.counts.conflicts += 1;
+    // Without a reason code a rate limit is but a close of just this session with messages on their way.
+    const mayBeALimit = judgement.cause === 'unexplained' && end.inFlight > 0 && end.witness === 'alive';
+    if (stoodMs > 0 && (judgement.cause === 'rate-limit' || mayBeALimit)) this.throttle.pace.hit(end.at);
     if (!turned) this.lastError = error;
     const cause = isConflict ? conflictError(judgement, error) : error;
     const wait =

@@ -6,3 +6,7 @@ export const DEVICE_ATTRIBUTES = 'v1/devices/me/attributes';
 export const GATEWAY_ATTRIBUTES = 'v1/gateway/attributes';
 /** `{"device","type"}`: names the device profile before telemetry would create the device under `default`. */
 export const GATEWAY_CONNECT = 'v1/gateway/connect';
+/** Client RPC: a request's id follows, its answer comes under the same one. */
+export const RPC_REQUEST = 'v1/devices/me/rpc/request/';
+export const RPC_RESPONSE = 'v1/devices/me/rpc/response/';
+export const RPC_RESPONSES = `${RPC_RESPONSE}+`;

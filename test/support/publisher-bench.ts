@@ -10,11 +10,14 @@ import {
 } from '../../src/simulator/thingsboard/double.ts';
 import type { MqttProtocol, TargetMode } from '../../src/store/fleet/types.ts';
 import type { ThingsBoardEvents } from '../../src/thingsboard/events.ts';
-import { type Publisher, type PublisherOptions, startPublisher } from '../../src/thingsboard/publisher.ts';
+import { startPublisher } from '../../src/thingsboard/publisher.ts';
+import type { Publisher, PublisherOptions } from '../../src/thingsboard/publisher-types.ts';
 import { FakeOutbox, numberReading } from './fake-outbox.ts';
 import { until } from './until.ts';
 
 export const TOKEN = 'secret-token';
+
+export const ONE_ROW_PER_PACKET = { maxPayloadSize: 100 };
 
 /** One test's worth; made anew for each by `publisherBench`. */
 export class PublisherBench {
@@ -26,10 +29,13 @@ export class PublisherBench {
   private readonly told: [keyof ThingsBoardEvents, object][] = [];
   private lastTs = 0;
 
-  /** In device mode the token is the meter's own: what it sends is stored under its name. */
+  /**
+   * In device mode the token is the meter's own: what it sends is stored under its name. Unless told otherwise the server
+   * wants packets so small that each row of `addRows` fills one.
+   */
   async startDouble(mode: TargetMode, options: Partial<DoubleOptions> = {}): Promise<void> {
     const token = { token: TOKEN, device: mode === 'device' ? 'house1' : 'gateway', gateway: mode === 'gateway' };
-    this.double = await startThingsBoardDouble({ tokens: [token], ...options });
+    this.double = await startThingsBoardDouble({ tokens: [token], limits: ONE_ROW_PER_PACKET, ...options });
   }
 
   start(protocol: MqttProtocol, mode: TargetMode, options: Partial<PublisherOptions> = {}): void {

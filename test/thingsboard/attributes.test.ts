@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { decodeReadings, encodeReadings } from '../../src/store/local/readings.ts';
 import type { OutboxRow, StoredReading } from '../../src/store/local/types.ts';
 import { AttributeTimes } from '../../src/thingsboard/attribute-times.ts';
-import { rowPayload } from '../../src/thingsboard/payload.ts';
 import { numberReading, stringReading } from '../support/fake-outbox.ts';
+import { rowPayload } from '../support/row-payload.ts';
 
 const attribute = (key: string, ts: number, text: string): StoredReading => ({
   ...stringReading(key, ts, text),

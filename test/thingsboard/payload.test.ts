@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { writeJson } from '../../src/core/json.ts';
 import type { OutboxRow, StoredReading } from '../../src/store/local/types.ts';
-import { connectMessage, MAX_REMAINING_LENGTH, type Message, rowPayload } from '../../src/thingsboard/payload.ts';
+import type { Message } from '../../src/thingsboard/packers.ts';
+import { connectMessage, MAX_REMAINING_LENGTH } from '../../src/thingsboard/payload.ts';
 import { meterText, telemetryValue } from '../../src/thingsboard/values.ts';
 import { numberReading, stringReading } from '../support/fake-outbox.ts';
+import { rowPayload } from '../support/row-payload.ts';
 
 function row(readings: readonly StoredReading[], device = 'house1'): OutboxRow {
   return { id: 1, connectionId: 1, device, cycleId: 'c', createdAt: 0, readings };

@@ -18,7 +18,8 @@ import { createOutboxReader } from '../../src/store/local/outbox-reader.ts';
 import type { OutboxReader, Writer } from '../../src/store/local/types.ts';
 import { openWriter } from '../../src/store/local/writer.ts';
 import type { ThingsBoardEvents } from '../../src/thingsboard/events.ts';
-import { type Publisher, startPublisher } from '../../src/thingsboard/publisher.ts';
+import { startPublisher } from '../../src/thingsboard/publisher.ts';
+import type { Publisher } from '../../src/thingsboard/publisher-types.ts';
 import { until } from '../support/until.ts';
 
 let directory: string;
@@ -32,7 +33,11 @@ let publisher: Publisher;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'dlms-publisher-'));
   path = join(directory, 'dlms.db');
-  double = await startThingsBoardDouble({ tokens: [{ token: 'gateway-token', device: 'gateway', gateway: true }] });
+  double = await startThingsBoardDouble({
+    tokens: [{ token: 'gateway-token', device: 'gateway', gateway: true }],
+    // One row fills a packet.
+    limits: { maxPayloadSize: 130 },
+  });
   const fresh = initDatabase(path);
   const url = `mqtt://127.0.0.1:${double.port}`;
   addTarget(fresh, { name: 'main', url, protocol: '5', mode: 'gateway', caFile: null, token: 'gateway-token' });

@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/runtime/logger.ts';
 import type { ThingsBoardEvents } from '../../src/thingsboard/events.ts';
 import { startPublisher } from '../../src/thingsboard/publisher.ts';
 import { FakeOutbox, numberReading } from '../support/fake-outbox.ts';
-import { publisherBench, range, TOKEN } from '../support/publisher-bench.ts';
+import { publisherBench, TOKEN } from '../support/publisher-bench.ts';
 import { quiet, until } from '../support/until.ts';
 
 const bench = publisherBench();
@@ -93,15 +93,6 @@ describe('reconnecting', () => {
     for (let second = 0; second < 29; second += 1) await bench().clock.advance(1_000);
     expect(bench().double.connects()).toBe(1);
     await until('tried again', () => bench().double.connects() === 2, { clock: bench().clock, stepMs: 500 });
-  });
-
-  test('a rate limit closes the session; everything arrives all the same', async () => {
-    await bench().startDouble('device', { rate: '20:1', clock: bench().clock });
-    bench().addRows(50);
-    bench().start('5', 'device', { window: 5 });
-    await until('the outbox is empty', () => bench().outbox.rows.size === 0, { clock: bench().clock, stepMs: 100 });
-    expect(bench().publisher.statistics().sessions).toBeGreaterThan(1);
-    expect(bench().storedTimes()).toEqual(range(1, 50));
   });
 
   test('a rival with our token: said at once and clearly, and it keeps going', async () => {

@@ -3,6 +3,7 @@ import type { JsonValue } from '../../core/json.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Outcome } from './answers.ts';
 import { type JsonNode, parseJsonTree, textMember } from './json-tree.ts';
+import type { ToldLimits } from './limits.ts';
 import type { ReceivedStore } from './received.ts';
 import { type Entry, keyValues, storableKey, telemetryEntries } from './values.ts';
 
@@ -17,8 +18,8 @@ export interface ApiContext {
   readonly device: string;
   readonly gateway: boolean;
   readonly quirks: Quirks;
-  /** Rate limits as configured, null for unlimited. */
-  readonly rate: string | null;
+  /** What `getSessionLimits` is answered with, null for nothing. */
+  readonly told: ToldLimits;
   readonly clock: Clock;
   readonly store: ReceivedStore;
   readonly refusedDevices: ReadonlyMap<string, DeviceRefusal>;
@@ -26,6 +27,8 @@ export interface ApiContext {
   readonly subDevices: Set<string>;
   /** Takes tokens of the rate limit; false when it is reached. */
   takeMessages(count: number): boolean;
+  /** Takes one telemetry message with its data points of a device; false when a limit is reached. */
+  takeTelemetry(device: string, points: number): boolean;
   /** Publishes to the client if it subscribed to `filter`. */
   reply(filter: string, topic: string, document: JsonValue): void;
   /** Calls back later unless the session ends first. */
@@ -74,8 +77,13 @@ function telemetry(context: ApiContext, document: JsonNode): Handled {
   if (!entries.ok) return refused(entries.fault === 'syntax' ? 'payload-invalid' : 'exception');
   // An empty list makes no message for the rule engine, so nothing ever acknowledges it.
   if (entries.value.length === 0) return refused('unanswered');
+  if (!context.takeTelemetry(context.device, pointsIn(entries.value))) return refused('rate-limit');
   saveTelemetry(context.store, context.device, entries.value);
   return ACCEPTED;
+}
+
+export function pointsIn(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { values }) => sum + values.size, 0);
 }
 
 /** After the PUBACK the save fails as a whole when one key cannot be stored. */
@@ -109,17 +117,7 @@ function clientRpc(context: ApiContext, id: string, document: JsonNode): Handled
   if (method === undefined) return refused('payload-invalid');
   const answer = (result: JsonValue): void =>
     context.reply('v1/devices/me/rpc/response/+', `v1/devices/me/rpc/response/${id}`, result);
-  if (method === 'getSessionLimits') answer(sessionLimits(context));
+  if (method === 'getSessionLimits' && context.told !== null) answer(context.told(context.gateway));
   else context.later(RPC_TIMEOUT_MS, () => answer({ error: 'timeout' }));
   return ACCEPTED;
-}
-
-function sessionLimits({ rate, gateway }: ApiContext): JsonValue {
-  const limits = { messages: rate, telemetryMessages: null, telemetryDataPoints: null };
-  return {
-    maxPayloadSize: 65_536,
-    maxInflightMessages: 100,
-    rateLimits: limits,
-    ...(gateway ? { gatewayRateLimits: limits } : {}),
-  };
 }

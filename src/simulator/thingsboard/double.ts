@@ -11,7 +11,7 @@ import { writeJson } from '../../core/json.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { DISCONNECT, type Refusal } from './answers.ts';
 import type { DeviceRefusal, Quirks } from './device-api.ts';
-import { checkRateLimits } from './rate-limit.ts';
+import { type Limits, limitsOf, type ToldLimits } from './limits.ts';
 import { type Received, ReceivedStore, receivedDocument } from './received.ts';
 import { type DoubleToken, Session, type SessionHost } from './session.ts';
 
@@ -25,8 +25,10 @@ export interface DoubleOptions {
   readonly httpPort?: number | null;
   /** new (default): ThingsBoard from 4.2.1 on; old: before. */
   readonly quirks?: Quirks;
-  /** `"capacity:seconds,..."` per session, null (default) for unlimited. Throws INVALID_VALUE. */
+  /** `"capacity:seconds,..."` of messages, null (default) for unlimited. Throws INVALID_VALUE. */
   readonly rate?: string | null;
+  /** The other limits of the tenant profile, and whether they are told (ThingsBoard >= 3.8). */
+  readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
   /** From a newcomer's CONNACK to the close of the eldest session, milliseconds (default 20). */
   readonly takeoverDelayMs?: number;
@@ -83,7 +85,8 @@ class Double implements ThingsBoardDouble, SessionHost {
   readonly host: string;
   readonly clock: Clock;
   readonly quirks: Quirks;
-  readonly rate: string | null;
+  readonly limits: Limits;
+  readonly told: ToldLimits;
   readonly store = new ReceivedStore();
   readonly refusedDevices = new Map<string, DeviceRefusal>();
   port: number;
@@ -105,10 +108,11 @@ class Double implements ThingsBoardDouble, SessionHost {
     this.httpPort = options.httpPort ?? null;
     this.clock = options.clock ?? systemClock;
     this.quirks = options.quirks ?? 'new';
-    this.rate = options.rate ?? null;
+    const { limits, told } = limitsOf(options.rate ?? null, options.limits ?? {});
+    this.limits = limits;
+    this.told = told;
     this.tokens = options.tokens;
     this.takeoverDelayMs = options.takeoverDelayMs ?? DEFAULT_TAKEOVER_DELAY_MS;
-    if (this.rate !== null) checkRateLimits(this.rate);
   }
 
   async start(): Promise<void> {

@@ -1,7 +1,7 @@
 /** The `v1/gateway/` topics: several devices behind one session, created when they are first heard of. */
 import type { JsonValue } from '../../core/json.ts';
 import type { Outcome } from './answers.ts';
-import { ACCEPTED, type ApiContext, type Handled, refused, saveTelemetry, textOf } from './device-api.ts';
+import { ACCEPTED, type ApiContext, type Handled, pointsIn, refused, saveTelemetry, textOf } from './device-api.ts';
 import { type JsonNode, parseJsonTree, textMember } from './json-tree.ts';
 import { type Entry, keyValues, type StoredValue, telemetryEntries } from './values.ts';
 
@@ -62,19 +62,16 @@ function eachDevice<T>(
   context: ApiContext,
   document: JsonNode,
   convert: (node: JsonNode) => { outcome: Outcome } | { value: T },
-  save: (device: string, value: T) => void,
+  save: (device: string, value: T) => Outcome | null,
 ): Handled {
   let failure: Outcome | null = null;
   let done = 0;
   for (const [device, node] of document.kind === 'object' ? document.members : []) {
     const converted = device.trim() === '' ? { outcome: 'payload-invalid' as const } : convert(node);
     const outcome = 'outcome' in converted ? converted.outcome : contact(context, device, DEFAULT_TYPE);
-    if (outcome !== null || 'outcome' in converted) {
-      failure ??= outcome;
-      continue;
-    }
-    save(device, converted.value);
-    done += 1;
+    const failed = outcome !== null || 'outcome' in converted ? outcome : save(device, converted.value);
+    if (failed === null) done += 1;
+    else failure ??= failed;
   }
   if (context.quirks === 'new') return failure === null && done > 0 ? ACCEPTED : refused(failure ?? 'unanswered');
   if (failure !== null && failure !== 'unanswered') return refused(failure);
@@ -91,7 +88,11 @@ function telemetry(context: ApiContext, document: JsonNode): Handled {
       if (!entries.ok) return { outcome: entries.fault === 'syntax' ? 'payload-invalid' : 'exception' };
       return entries.value.length === 0 ? { outcome: 'unanswered' } : { value: entries.value };
     },
-    (device, entries) => saveTelemetry(context.store, device, entries),
+    (device, entries) => {
+      if (!context.takeTelemetry(device, pointsIn(entries))) return rateLimitOutcome(context);
+      saveTelemetry(context.store, device, entries);
+      return null;
+    },
   );
 }
 
@@ -106,6 +107,7 @@ function attributes(context: ApiContext, document: JsonNode): Handled {
     (device, values) => {
       context.store.messages += 1;
       context.store.saveAttributes(device, values);
+      return null;
     },
   );
 }

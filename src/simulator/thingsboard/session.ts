@@ -27,8 +27,8 @@ import {
   refused,
 } from './device-api.ts';
 import { handleGatewayPublish, rateLimitOutcome } from './gateway-api.ts';
+import { type Limits, RateLimiters, type ToldLimits } from './limits.ts';
 import { type Incoming, PacketStream } from './packets.ts';
-import { RateLimiter } from './rate-limit.ts';
 import type { ReceivedStore } from './received.ts';
 
 export interface DoubleToken {
@@ -42,7 +42,8 @@ export interface DoubleToken {
 export interface SessionHost {
   readonly clock: Clock;
   readonly quirks: Quirks;
-  readonly rate: string | null;
+  readonly limits: Limits;
+  readonly told: ToldLimits;
   readonly store: ReceivedStore;
   readonly refusedDevices: ReadonlyMap<string, DeviceRefusal>;
   authenticate(connect: IConnectPacket): DoubleToken | Refusal;
@@ -70,7 +71,8 @@ export class Session {
   private readonly subscriptions = new Set<string>();
   private readonly subDevices = new Set<string>();
   private readonly timers = new Set<Timer>();
-  private limiter: RateLimiter | null = null;
+  private limiters = new RateLimiters({}, 0);
+  private readonly deviceLimiters = new Map<string, RateLimiters>();
   private inactivity: Timer | null = null;
   private displaced = false;
   private ended = false;
@@ -116,7 +118,8 @@ export class Session {
       return;
     }
     this.token = verdict;
-    if (this.host.rate !== null) this.limiter = new RateLimiter(this.host.rate, this.host.clock.monotonic());
+    const { limits, clock } = this.host;
+    this.limiters = new RateLimiters(verdict.gateway ? limits.gatewayRates : limits.rates, clock.monotonic());
     this.host.store.create(verdict.device, 'default', null);
     // Never to be trusted by a client: there is no session behind it, the server just turns the flag round.
     const sessionPresent = packet.clean === false;
@@ -191,20 +194,35 @@ export class Session {
   }
 
   private context(): ApiContext {
-    const { clock, quirks, rate, store, refusedDevices } = this.host;
+    const { clock, quirks, told, store, refusedDevices } = this.host;
     return {
       clock,
       quirks,
-      rate,
+      told,
       store,
       refusedDevices,
       device: this.token?.device ?? '',
       gateway: this.token?.gateway ?? false,
       subDevices: this.subDevices,
-      takeMessages: (count) => this.limiter?.take(count, clock.monotonic()) ?? true,
+      takeMessages: (count) => this.limiters.take('messages', count, clock.monotonic()),
+      takeTelemetry: (device, points) => this.takeTelemetry(device, points),
       reply: (filter, topic, document) => this.reply(filter, topic, writeJson(document)),
       later: (ms, callback) => this.later(ms, callback),
     };
+  }
+
+  /** The session's limits of telemetry; of a gateway's message also those of the device that it is about. */
+  private takeTelemetry(device: string, points: number): boolean {
+    const now = this.host.clock.monotonic();
+    const isOfSubDevice = this.token?.gateway === true && device !== this.token.device;
+    const own = this.deviceLimiters.get(device) ?? new RateLimiters(this.host.limits.rates, now);
+    if (isOfSubDevice) this.deviceLimiters.set(device, own);
+    return (isOfSubDevice ? [this.limiters, own] : [this.limiters]).every(
+      (limiters) =>
+        (limiters === this.limiters || limiters.take('messages', 1, now)) &&
+        limiters.take('telemetryMessages', 1, now) &&
+        limiters.take('telemetryDataPoints', points, now),
+    );
   }
 
   private reply(filter: string, topic: string, payload: string): void {

@@ -1,0 +1,83 @@
+/** What mqtt.js is told: transport, credentials, and that it times nothing out and holds nothing back by itself. */
+import { readFile } from 'node:fs/promises';
+import { rootCertificates } from 'node:tls';
+import type { IClientOptions } from 'mqtt';
+import { fail } from '../core/errors.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Target } from '../store/fleet/types.ts';
+import type { SessionOptions } from './connection.ts';
+
+/** Longest setTimeout: mqtt.js must not time anything out by itself. */
+const NEVER_MS = 0x7fff_ffff;
+
+/** What mqtt.js is started with. Throws MQTT_TLS when a file cannot be read. */
+export async function mqttOptions({
+  target,
+  token,
+  clientId,
+  clock,
+  keepaliveSeconds,
+}: SessionOptions): Promise<IClientOptions> {
+  const { protocol, hostname, port } = new URL(target.url);
+  const secure = protocol === 'mqtts:';
+  return {
+    protocol: secure ? 'mqtts' : 'mqtt',
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(port || (secure ? 8883 : 1883)),
+    ...(secure ? await tlsOptions(target) : {}),
+    protocolVersion: target.protocol === '5' ? 5 : 4,
+    clientId,
+    username: token,
+    clean: true,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    connectTimeout: NEVER_MS,
+    keepalive: keepaliveSeconds,
+    timerVariant: intervals(clock),
+    // Its debug log prints the username, which is the token.
+    log: () => undefined,
+  };
+}
+
+/** Whom to trust besides those that Node knows. Throws MQTT_TLS when the file cannot be read. */
+export async function tlsOptions({ caFile }: Target): Promise<{ readonly ca?: string[] }> {
+  return caFile === null ? {} : { ca: [...rootCertificates, await certificate(caFile)] };
+}
+
+async function certificate(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    return fail('MQTT_TLS', `cannot read the CA file ${path}: ${(error as NodeJS.ErrnoException).code}`, {
+      cause: error,
+    });
+  }
+}
+
+/** mqtt.js' keep-alive interval over our clock. */
+function intervals(clock: Clock): NonNullable<Exclude<IClientOptions['timerVariant'], string>> {
+  const timers = new Map<number, Timer>();
+  let last = 0;
+  return {
+    set(callback, ms) {
+      last += 1;
+      const id = last;
+      const arm = (): void => {
+        timers.set(
+          id,
+          clock.setTimer(ms ?? 0, () => {
+            arm();
+            callback();
+          }),
+        );
+      };
+      arm();
+      return id;
+    },
+    clear(id) {
+      timers.get(id)?.cancel();
+      timers.delete(id);
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** What a publisher is given, and what it tells of itself. */
+import type { ErrorReport } from '../core/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { EventBus } from '../runtime/events.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Connection, Target } from '../store/fleet/types.ts';
+import type { OutboxReader, Writer } from '../store/local/types.ts';
+import type { BackoffPolicies } from './backoff.ts';
+import type { OnConflict } from './conduct.ts';
+import type { ThingsBoardEvents } from './events.ts';
+
+export interface PublisherOptions {
+  readonly target: Target;
+  readonly connection: Connection;
+  readonly outbox: OutboxReader;
+  readonly writer: Pick<Writer, 'acknowledge' | 'quarantine'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: Pick<EventBus<ThingsBoardEvents>, 'emit'>;
+  /** One per process start and connection unless told otherwise. */
+  readonly clientId?: string;
+  /** Publishes in flight at most (default 50); the server may want fewer. */
+  readonly window?: number;
+  /** Device profile of devices behind the gateway (default `dlms-meter`). */
+  readonly deviceType?: string;
+  readonly connackTimeoutMs?: number;
+  readonly ackTimeoutMs?: number;
+  readonly keepaliveSeconds?: number;
+  readonly backoff?: BackoffPolicies;
+  /** What to do while another client uses the token: deliver in turns (default), or wait. */
+  readonly onConflict?: OnConflict;
+  /** In [0, 1), for the jitter. */
+  readonly random?: () => number;
+}
+
+export type PublisherState = 'connecting' | 'connected' | 'waiting' | 'stopped';
+
+export interface PublisherStatistics {
+  readonly state: PublisherState;
+  readonly clientId: string;
+  /** Publishes with their PUBACK since the start. */
+  readonly messages: number;
+  /** Rows delivered, and the readings in them. */
+  readonly rows: number;
+  readonly readings: number;
+  /** Rows set aside. */
+  readonly quarantined: number;
+  /** Rows that wait in the outbox. */
+  readonly pending: number;
+  /** Sessions that stood, and how many of them another client took over. */
+  readonly sessions: number;
+  readonly conflicts: number;
+  /** Another client uses the token, as far as is known. */
+  readonly conflict: boolean;
+  /** Milliseconds UTC; null while there is no session. */
+  readonly connectedSince: number | null;
+  /** Why there is no session, or why the last one ended. */
+  readonly lastError: ErrorReport | null;
+}
+
+export interface Publisher {
+  /** Rows were committed for this connection. */
+  notify(): void;
+  /** Resolves when the outbox holds no row of this connection any more (true), or after `deadlineMs` (false). */
+  drain(deadlineMs: number): Promise<boolean>;
+  /** Ends the session and writes down what was acknowledged. Idempotent. */
+  stop(): Promise<void>;
+  statistics(): PublisherStatistics;
+}
