@@ -14,6 +14,12 @@ import { type Mosquitto, mosquittoInstalled, startMosquitto } from '../support/m
 import { Rival } from '../support/rival.ts';
 import { until } from '../support/until.ts';
 
+/** A broker that is no ThingsBoard tells no limits: a second is waited for them, once. */
+async function limitsWaitedFor(publisher: Publisher, clock: VirtualClock): Promise<void> {
+  await until('connected', () => publisher.statistics().state === 'connected');
+  await clock.advance(1000);
+}
+
 describe.skipIf(!mosquittoInstalled())('against Mosquitto', () => {
   let broker: Mosquitto;
   let outbox: FakeOutbox;
@@ -85,8 +91,8 @@ describe.skipIf(!mosquittoInstalled())('against Mosquitto', () => {
     await subscribe();
     for (let number = 1; number <= total; number += 1) addRow(number);
     start(protocol, mode);
-    // A broker that is no ThingsBoard tells no limits: a second is waited for them, once.
-    await until('a part is delivered', () => outbox.rows.size < total - 200, { clock });
+    await limitsWaitedFor(publisher, clock);
+    await until('a part is delivered', () => outbox.rows.size < total - 200);
     const gone = new Promise<void>((resolve) => subscriber.once('close', () => resolve()));
     await broker.kill();
     await gone;
@@ -117,7 +123,8 @@ describe.skipIf(!mosquittoInstalled())('against Mosquitto', () => {
     await subscriber.unsubscribeAsync('v1/#');
     addRow(1);
     start('5', 'device');
-    await until('the outbox is empty', () => outbox.rows.size === 0, { clock });
+    await limitsWaitedFor(publisher, clock);
+    await until('the outbox is empty', () => outbox.rows.size === 0);
   });
 
   test('another client with our client ID: the session is lost and made anew', async () => {
@@ -159,7 +166,7 @@ describe.skipIf(!mosquittoInstalled())("a broker's own limits (MQTT 5)", () => {
     const sizes: number[] = [];
     const subscriber = connect(broker.url, { reconnectPeriod: 0 });
     subscriber.on('message', (_topic, payload) => sizes.push(payload.length));
-    await subscriber.subscribeAsync('v1/devices/me/telemetry');
+    await subscriber.subscribeAsync('v1/devices/me/telemetry', { qos: 1 });
     outbox.add(Array.from({ length: 200 }, (_, at) => stringReading('text', at, 'x'.repeat(50))));
     const publisher = startPublisher({
       target: { id: 1, name: 'broker', url: broker.url, protocol: '5', mode: 'device', caFile: null },
@@ -170,7 +177,8 @@ describe.skipIf(!mosquittoInstalled())("a broker's own limits (MQTT 5)", () => {
       logger: silentLogger,
       events: new EventBus<ThingsBoardEvents>(() => undefined),
     });
-    await until('the outbox is empty', () => outbox.rows.size === 0, { clock });
+    await limitsWaitedFor(publisher, clock);
+    await until('the outbox is empty', () => outbox.rows.size === 0);
     await until('all arrived', () => sizes.length === publisher.statistics().messages);
     expect(publisher.statistics().sessions).toBe(1);
     expect(Math.max(...sizes)).toBeLessThan(2000);
