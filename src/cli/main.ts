@@ -54,7 +54,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   diagnose: async () => (await import('./verbs/diagnose.ts')).registerDiagnose,
   status: async () => (await import('./verbs/status.ts')).registerStatus,
   health: async () => (await import('./verbs/health.ts')).registerHealth,
-  outbox: async () => (await import('./verbs/status.ts')).registerStatus,
+  outbox: async () => (await import('./verbs/outbox.ts')).registerOutbox,
   alerts: async () => (await import('./verbs/alerts.ts')).registerAlerts,
   simulate: async () => (await import('./verbs/simulate.ts')).registerSimulate,
   loadtest: async () => (await import('./verbs/loadtest.ts')).registerLoadtest,
@@ -73,7 +73,6 @@ try {
 async function wanted(words: readonly string[]): Promise<ReadonlySet<Register>> {
   const named = Object.keys(VERBS).filter((verb) => words.includes(verb));
   const loading = (named.length > 0 ? named : Object.keys(VERBS)).map((verb) => VERBS[verb]!());
-  // `status` and `outbox` come from one file.
   return new Set(await Promise.all(loading));
 }
 

@@ -102,7 +102,7 @@ describe('the outbox', () => {
     expect(await writer.commitCycle(cycle('c1', { readings: [] }))).toEqual([]);
     expect(await writer.commitCycle(cycle('c2', { connectionIds: [] }))).toEqual([]);
     expect(outbox.depth().rows).toBe(0);
-    expect(loadTotals(database)).toEqual({ cycles: 0, readings: 0, rows: 0, delivered: 0 });
+    expect(loadTotals(database)).toEqual({ cycles: 0, readings: 0, rows: 0, delivered: 0, dropped: 0 });
   });
 
   test('gives rows by id, after a row, up to a limit, without those set aside', async () => {
@@ -137,7 +137,7 @@ describe('the outbox', () => {
     expect(outbox.depth()).toEqual({ rows: 1, oldest: 400, bytes, quarantined: 1 });
     await writer.acknowledge([1, 3]);
     expect(outbox.depth()).toEqual({ rows: 0, oldest: null, bytes: 0, quarantined: 0 });
-    expect(loadTotals(database)).toEqual({ cycles: 2, readings: 2, rows: 3, delivered: 3 });
+    expect(loadTotals(database)).toEqual({ cycles: 2, readings: 2, rows: 3, delivered: 3, dropped: 0 });
   });
 
   test('is read along its index', async () => {

@@ -148,7 +148,7 @@ describe('a request that fails for a reason of its own', () => {
     ]);
     const rows = createOutboxReader(database).pending(1, 0, 10);
     expect(rows.map(({ cycleId }) => cycleId)).toEqual(['first', 'last']);
-    expect(loadTotals(database)).toEqual({ cycles: 2, readings: 2, rows: 2, delivered: 0 });
+    expect(loadTotals(database)).toEqual({ cycles: 2, readings: 2, rows: 2, delivered: 0, dropped: 0 });
     expect(loadStatus(database).size).toBe(1);
     core.close();
   });

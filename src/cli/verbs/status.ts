@@ -1,4 +1,4 @@
-/** `status` and `outbox`: what the daemon is doing, from the database alone, with or without a daemon. */
+/** `status`: what the daemon is doing, from the database alone, with or without a daemon. */
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import type { JsonValue } from '../../core/json.ts';
@@ -11,14 +11,13 @@ import { daemonRuns } from '../../store/daemon-lock.ts';
 import { type FleetOutline, loadOutline } from '../../store/fleet/outline.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus, type StoredStatus } from '../../store/local/status.ts';
-import type { OutboxDepth } from '../../store/local/types.ts';
 import { type Context, verb } from '../context.ts';
+import { outboxReport, outboxText } from '../outbox-report.ts';
 import { age, duration, table } from '../table.ts';
 import { withReadOnlyDatabase } from '../with-database.ts';
 
 export function registerStatus(program: Command): void {
   program.command('status').description('what the daemon is doing').action(verb(status));
-  program.command('outbox').description('readings that wait for delivery').action(verb(outbox));
 }
 
 function isoOf(ms: number | null | undefined): string | null {
@@ -204,21 +203,6 @@ function wholeTarget(connections: readonly ReturnType<typeof connectionReport>[]
 function devicesReport(stored: ReadonlyMap<string, StoredStatus>) {
   const devices = of<DaemonStatus>(stored, 'daemon')?.devices;
   return { meters: devicesOf(devices?.meters), lines: devicesOf(devices?.lines) };
-}
-
-function outboxReport({ rows, oldest, bytes, quarantined }: OutboxDepth) {
-  return { rows, oldest: isoOf(oldest), bytes, quarantined };
-}
-
-function outbox(context: Context): undefined {
-  const report = outboxReport(withReadOnlyDatabase(context, (database) => createOutboxReader(database).depth()));
-  context.print(report, () => outboxText(report));
-  return undefined;
-}
-
-function outboxText({ rows, oldest, bytes, quarantined }: ReturnType<typeof outboxReport>): string {
-  const waiting = rows === 0 ? 'Outbox empty' : `Outbox: ${rows} rows, ${bytes} octets, oldest of ${oldest}`;
-  return quarantined === 0 ? `${waiting}.` : `${waiting}; ${quarantined} rows quarantined.`;
 }
 
 interface Report {

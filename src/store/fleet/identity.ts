@@ -25,7 +25,7 @@ export interface KnownIdentity {
 const PINNED = 'identity';
 const STRANGER = 'stranger';
 /** What the reason of rows begins with that a stranger said. */
-const REASON = 'identity: ';
+export const STRANGER_REASON = 'identity: ';
 
 export function knownIdentity(learned: ReadonlyMap<string, string>): KnownIdentity {
   return { pinned: identityIn(learned.get(PINNED)), stranger: identityIn(learned.get(STRANGER)) };
@@ -50,7 +50,7 @@ function textOf({ logicalDeviceName, serialNumber }: MeterIdentity): string {
 /** Why a stranger's rows are set aside. */
 export function strangerReason({ logicalDeviceName, serialNumber }: MeterIdentity): string {
   const names = [logicalDeviceName, serialNumber].filter((name) => name !== null);
-  return `${REASON}said by another meter, ${names.join(', ')}`;
+  return `${STRANGER_REASON}said by another meter, ${names.join(', ')}`;
 }
 
 export interface StrangerOutcome {
@@ -109,7 +109,7 @@ function learn(sql: BetterSqlite3.Database, meterId: number, { kind, json }: Lea
     .run(meterId, kind, json);
 }
 
-const WITHHELD = `quarantined = 1 AND device = ? AND reason LIKE '${REASON}%'`;
+const WITHHELD = `quarantined = 1 AND device = ? AND reason LIKE '${STRANGER_REASON}%'`;
 
 function releaseRows(sql: BetterSqlite3.Database, name: string): number {
   return sql.prepare(`UPDATE outbox SET quarantined = 0, reason = NULL WHERE ${WITHHELD}`).run(name).changes;

@@ -3,13 +3,13 @@ import type BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../../core/errors.ts';
 
 /** What the reason of such rows begins with. */
-const REASON = 'clock: ';
+export const CLOCK_REASON = 'clock: ';
 /** Earlier than this nothing was measured. */
 const EARLIEST = Date.UTC(2024, 0, 1);
 const UNSYNCHRONISED = 'u';
 
 export function doubtReason(doubt: string): string {
-  return REASON + doubt;
+  return CLOCK_REASON + doubt;
 }
 
 /** As `encodeReadings` packs them. */
@@ -31,7 +31,7 @@ export function createDoubts(sql: BetterSqlite3.Database): Doubts {
   );
   const release = sql.prepare(
     `UPDATE outbox SET quarantined = 0, reason = NULL
-     WHERE quarantined = 1 AND reason LIKE '${REASON}%' AND reason NOT LIKE ? AND created_at >= ?`,
+     WHERE quarantined = 1 AND reason LIKE '${CLOCK_REASON}%' AND reason NOT LIKE ? AND created_at >= ?`,
   );
   return {
     settle(doubt, correctionMs, limit) {
@@ -39,7 +39,7 @@ export function createDoubts(sql: BetterSqlite3.Database): Doubts {
       for (const { id, readings } of rows) put.run(corrected(readings, correctionMs), correctionMs, id);
       return rows.length;
     },
-    releaseOthers: (process) => release.run(`${REASON}${process}.%`, EARLIEST).changes,
+    releaseOthers: (process) => release.run(`${CLOCK_REASON}${process}.%`, EARLIEST).changes,
   };
 }
 

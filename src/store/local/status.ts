@@ -8,7 +8,7 @@ export interface StoredStatus {
   readonly updatedAt: number;
 }
 
-/** Totals since the database was made. `rows` = `delivered` + rows in the outbox, quarantined ones included. */
+/** Totals since the database was made. `rows` = `delivered` + `dropped` + rows in the outbox, quarantined ones included. */
 export interface Totals {
   /** Cycles that committed at least one reading for somebody. */
   readonly cycles: number;
@@ -18,9 +18,11 @@ export interface Totals {
   readonly rows: number;
   /** Outbox rows acknowledged. */
   readonly delivered: number;
+  /** Outbox rows that an operator or the outbox's policy took away. */
+  readonly dropped: number;
 }
 
-export const NO_TOTALS: Totals = { cycles: 0, readings: 0, rows: 0, delivered: 0 };
+export const NO_TOTALS: Totals = { cycles: 0, readings: 0, rows: 0, delivered: 0, dropped: 0 };
 
 /** By subject: `daemon`, `meter:3`, `line:1`, `connection:2` ... A subject may outlive what it speaks of. */
 export function loadStatus({ sql, path }: Database): Map<string, StoredStatus> {
