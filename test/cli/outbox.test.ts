@@ -8,7 +8,7 @@ import { type Bench, newBench } from '../support/cli.ts';
 async function filled(bench: Bench): Promise<void> {
   await bench.json(['init', '--url', 'mqtt://127.0.0.1:1', '--token', 'TOKEN', '--yes']);
   const writer = await openWriter(bench.db, { thread: false });
-  const value = { key: 'k', ts: 5, value: decimal(1n), unit: null, obis: null, quality: 'good' } as const;
+  const value = { key: 'k', ts: 5, value: decimal(1n), unit: null, obis: '1.0.1.8.0.255', quality: 'good' } as const;
   const shared = { meterId: 1, device: 'house1', createdAt: 5, connectionIds: [1], readings: [value] };
   for (const cycleId of ['a', 'b', 'c']) await writer.commitCycle({ ...shared, cycleId });
   await writer.quarantine([1, 2], 'PUBACK code 0x99');
