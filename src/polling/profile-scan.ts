@@ -5,6 +5,7 @@
  * The mark is the capture time of the last row taken. A part begins with that row, so that one which is gone shows; rows at
  * that very time which were not there before are told by their signatures.
  */
+import { zoneAround } from '../dlms/cosem/meter-time.ts';
 import type { ProfileRow } from '../dlms/cosem/profile-buffer.ts';
 import {
   inOrderOfCapture,
@@ -32,6 +33,9 @@ export const PART_ROWS = 192;
 /** Without a word about it. */
 export const BACKFILL_MS = 86_400_000;
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+/** Back over both passes of the repeated hour to a row in summer time. */
+const BEFORE_REPEATED_MS = 3 * HOUR_MS;
 /** Before meters. */
 export const EARLIEST = Date.UTC(2000, 0, 1);
 
@@ -65,14 +69,34 @@ export interface Scan {
 
 /** The rows to ask for; `to` is far away for the last part. */
 export function partOf(
-  { from, isWhole }: Scan,
-  { capturePeriod, meterTime }: Pick<ProfileDefinition, 'capturePeriod' | 'meterTime'>,
+  { mark, from, isWhole }: Scan,
+  definition: Pick<ProfileDefinition, 'capturePeriod' | 'meterTime' | 'zone'>,
   now: number,
 ): Extract<ProfileSelection, { kind: 'range' }> {
-  const end = Math.max(from, meterTime ?? now);
+  const { capturePeriod, zone } = definition;
+  const end = Math.max(from, surely(definition, mark) ?? now);
   const bounded = from + PART_ROWS * capturePeriod * 1000;
   // A clock that is set ahead meanwhile must not hide rows.
-  return { kind: 'range', from, to: isWhole || capturePeriod === 0 || bounded >= end ? end + DAY_MS : bounded };
+  const to = isWhole || capturePeriod === 0 || bounded >= end ? end + DAY_MS : bounded;
+  // Where local times alone tell, those of the repeated hour are told apart by what stands before them.
+  const isAmbiguous = isSecondPass(from, zone) || isSecondPass(from + HOUR_MS, zone);
+  return { kind: 'range', from: isAmbiguous ? from - BEFORE_REPEATED_MS : from, to };
+}
+
+/** The meter's time; in the repeated hour, where it names two moments, the one that is not before the mark. */
+function surely(
+  { meterTime, zone }: Pick<ProfileDefinition, 'meterTime' | 'zone'>,
+  mark: FollowMark | null,
+): number | null {
+  const cursor = mark?.cursor ?? null;
+  if (meterTime === null || cursor === null || meterTime >= cursor) return meterTime;
+  return isSecondPass(meterTime + HOUR_MS, zone) ? meterTime + HOUR_MS : meterTime;
+}
+
+/** Within the hour that is repeated when a named zone goes back in autumn. */
+function isSecondPass(instant: number, zone: ProfileDefinition['zone']): boolean {
+  if (zone === null || !('timeZone' in zone)) return false;
+  return zoneAround(instant, zone).now > zoneAround(instant - HOUR_MS, zone).now;
 }
 
 export interface Part {
@@ -94,8 +118,8 @@ export interface PartRead {
 /** What a part brought. */
 export function takePart(scan: Scan, { definition, selection, read, backfillFrom }: PartRead): Part {
   const { captureObjects, capturePeriod, sortMethod } = definition;
-  const rows = withTies(inOrderOfCapture(read.rows, sortMethod));
   const cursor = scan.mark?.cursor ?? null;
+  const rows = withTies(inOrderOfCapture(read.rows, sortMethod)).filter(({ at }) => cursor === null || at >= cursor);
   const seen = new Set(scan.mark?.seen ?? []);
   const fresh = rows.filter(
     (row) => cursor === null || row.at > cursor || (row.at === cursor && !seen.has(signatureOf(row))),
@@ -109,17 +133,17 @@ export function takePart(scan: Scan, { definition, selection, read, backfillFrom
     profileEntries: null,
     rows,
     // Later parts bring rows that are later than the time which was read before the first.
-    meterTime: scan.isFirst ? definition.meterTime : null,
+    meterTime: scan.isFirst ? surely(definition, scan.mark) : null,
   };
   const events = profileEvents(scan.mark, reading);
   const watched = markAfter(scan.mark, reading);
   const mark: FollowMark = { ...watched, seen: seenAt(watched.cursor, rows, scan.mark), backfillFrom };
-  const end = Math.max(scan.from, definition.meterTime ?? selection.to);
+  const end = Math.max(scan.from, surely(definition, scan.mark) ?? selection.to);
   const isWhole = scan.isWhole || !(read.way === 'range' || read.way === 'range-local');
   const next: Scan = {
     mark,
     from: fresh.length > 0 && mark.cursor !== null ? mark.cursor : selection.to,
-    isAttached: scan.isAttached || rows.some(({ at }) => cursor === null || at <= cursor) || fresh.length > 0,
+    isAttached: scan.isAttached || rows.some(({ at }) => at === cursor) || fresh.length > 0,
     isWhole,
     isFirst: false,
   };

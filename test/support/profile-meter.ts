@@ -81,6 +81,7 @@ export function profileMeter(options: ProfileMeterOptions): ProfileMeter {
       return associated;
     },
     longestList: lists ? 255 : 1,
+    shortNames: null,
     quirks: quirksOf({ quirks }),
     timeZone: options.timeZone ?? null,
     async ensureAssociated() {

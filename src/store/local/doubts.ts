@@ -18,7 +18,7 @@ type Packed = [key: string, ts: number, type: string, text: string, letters?: st
 export interface Doubts {
   /** Puts the rows of a doubt right, at most `limit` of them, and lets them go. Gives how many. */
   settle(doubt: string, correctionMs: number, limit: number): number;
-  /** Lets rows go that other processes left behind, as they are, if their time can be. Gives how many. */
+  /** Lets rows go that other processes left behind, as they are and marked, if their time can be. Gives how many. */
   releaseOthers(process: string): number;
 }
 
@@ -29,27 +29,40 @@ export function createDoubts(sql: BetterSqlite3.Database): Doubts {
   const put = sql.prepare(
     `UPDATE outbox SET readings = ?, created_at = created_at + ?, quarantined = 0, reason = NULL WHERE id = ?`,
   );
-  const release = sql.prepare(
-    `UPDATE outbox SET quarantined = 0, reason = NULL
+  const others = sql.prepare<[string, number], { id: number; readings: string }>(
+    `SELECT id, readings FROM outbox
      WHERE quarantined = 1 AND reason LIKE '${CLOCK_REASON}%' AND reason NOT LIKE ? AND created_at >= ?`,
   );
   return {
     settle(doubt, correctionMs, limit) {
       const rows = select.all(doubtReason(doubt), limit);
-      for (const { id, readings } of rows) put.run(corrected(readings, correctionMs), correctionMs, id);
+      for (const { id, readings } of rows) {
+        const right = changed(readings, (reading) => [settled(reading, correctionMs)]);
+        put.run(right, correctionMs, id);
+      }
       return rows.length;
     },
-    releaseOthers: (process) => release.run(`${CLOCK_REASON}${process}.%`, EARLIEST).changes,
+    releaseOthers(process) {
+      const rows = others.all(`${CLOCK_REASON}${process}.%`, EARLIEST);
+      for (const { id, readings } of rows) put.run(changed(readings, marked), 0, id);
+      return rows.length;
+    },
   };
 }
 
-function corrected(text: string, correctionMs: number): string {
+function changed(text: string, change: (reading: Packed) => readonly (readonly unknown[])[]): string {
   try {
     const readings = JSON.parse(text) as readonly Packed[];
-    return JSON.stringify(readings.map((reading) => settled(reading, correctionMs)));
+    return JSON.stringify(readings.flatMap(change));
   } catch (cause) {
     return fail('DATABASE_CORRUPT', 'an outbox row holds no readings', { cause });
   }
+}
+
+/** The reading as it is, and its quality beside it, under the key that a quality has. */
+function marked(reading: Packed): readonly (readonly unknown[])[] {
+  const [key, ts, , , letters = ''] = reading;
+  return letters === UNSYNCHRONISED ? [reading, [`${key}Quality`, ts, 's', 'unsynchronised']] : [reading];
 }
 
 function settled(reading: Packed, correctionMs: number): readonly unknown[] {
