@@ -168,6 +168,19 @@ describe('Read', () => {
     );
   });
 
+  test('some put the bare value into blocks, without the list that stands around it', () => {
+    const exchange = new ReadExchange([variable(0xfa10)]);
+    // 0c, one data-block-result, blocks 1 and 2: an array of two
+    expect(answered(exchange, '0c010200000103' + '010211', '0c010201000203' + '051106')).toBe('done');
+    expect(exchange.result).toEqual([{ data: { type: 'array', value: [five, { type: 'unsigned', value: 6 }] } }]);
+  });
+
+  test('what is neither is refused, for one variable and for two', () => {
+    for (const variables of [[variable(0xfa10)], [variable(0xfa10), variable(0xfa18)]]) {
+      expect(answered(new ReadExchange(variables), '0c010201000103' + '011805')).toBe('thrown MALFORMED');
+    }
+  });
+
   test('any values in blocks of any size', () => {
     fc.assert(
       fc.property(

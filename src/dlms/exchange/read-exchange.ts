@@ -4,7 +4,8 @@
  * does a request that the meter could not take whole.
  */
 import { ByteReader } from '../../core/bytes.ts';
-import { fail } from '../../core/errors.ts';
+import { BridgeError, fail } from '../../core/errors.ts';
+import { type Data, parseData } from '../axdr/data.ts';
 import { type Apdu, encodeApdu } from '../xdlms/apdu.ts';
 import { dataAccessError } from '../xdlms/data-access-result.ts';
 import type { AccessSelection, GetResult } from '../xdlms/services.ts';
@@ -86,8 +87,19 @@ export class ReadExchange implements ServiceExchange<readonly GetResult[]> {
   private onBlock(block: ShortNameDatablock): ExchangeStep {
     const { blockNumber, lastBlock } = block;
     if (!this.received.add(block)) return lostTo(`block ${blockNumber} where ${this.received.awaited} was awaited`);
-    if (lastBlock) return this.onResults(joinedResults(this.received.joined()));
+    if (lastBlock) return this.onResults(this.joinedResults(this.received.joined()));
     return { kind: 'send', apdu: { apdu: 'readRequest', variables: [{ 'block-number-access': { blockNumber } }] } };
+  }
+
+  /** The blocks joined are the list of results. Some servers put one value there as it is: no octets are both. */
+  private joinedResults(whole: Uint8Array): readonly ReadResult[] {
+    try {
+      return resultsIn(whole);
+    } catch (thrown) {
+      const bare = this.isList ? null : bareValue(whole);
+      if (bare === null) throw thrown;
+      return [{ data: bare }];
+    }
   }
 
   private onAcknowledged(blockNumber: number): ExchangeStep {
@@ -114,10 +126,19 @@ function getResultOf(result: ReadResult): GetResult | null {
   return 'dataAccessError' in result ? { dataAccessResult: result.dataAccessError } : null;
 }
 
-/** The blocks joined are what a readResponse has behind its tag. */
-function joinedResults(whole: Uint8Array): readonly ReadResult[] {
+/** What a readResponse has behind its tag. */
+function resultsIn(whole: Uint8Array): readonly ReadResult[] {
   const reader = new ByteReader(whole, 'xdlms');
   const { results } = readResponse.decode(reader);
   reader.expectEnd('list of results');
   return results;
+}
+
+function bareValue(octets: Uint8Array): Data | null {
+  try {
+    return parseData(octets);
+  } catch (thrown) {
+    if (thrown instanceof BridgeError) return null;
+    throw thrown;
+  }
 }
