@@ -51,6 +51,20 @@ export const ALERT_RULES = {
     clearAfterMs: 0,
     hint: 'there is no connection to ThingsBoard: see its state in `status`; readings wait in the outbox',
   },
+  METER_STRANGER: {
+    severity: 'major',
+    limit: STATE,
+    raiseAfterMs: 0,
+    clearAfterMs: 0,
+    hint: 'another meter answers: compare the serial numbers, then `dlms meter accept` or `dlms meter reject`',
+  },
+  METER_CLOCK_OFF: {
+    severity: 'minor',
+    limit: STATE,
+    raiseAfterMs: 0,
+    clearAfterMs: 0,
+    hint: 'look with `dlms clock METER`, set it with `--set`, or let the daemon: `--clock-set-within`',
+  },
   METER_OFFLINE: {
     severity: 'major',
     limit: STATE,

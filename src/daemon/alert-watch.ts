@@ -40,6 +40,7 @@ export function observations(figures: Figures): Observation[] {
   return [
     ...targetObservations(figures),
     ...meterObservations(figures),
+    ...identityObservations(figures),
     ...lineObservations(figures),
     {
       code: 'PUBLISH_RATE_LOW',
@@ -132,6 +133,20 @@ function meterObservations({ fleet, meters, now, startedAt }: Figures): Observat
   });
 }
 
+function identityObservations({ fleet, meters }: Figures): Observation[] {
+  return fleet.meters.flatMap(({ id, name, enabled }) => {
+    const status = meters.get(id);
+    if (status === undefined) return [];
+    const stranger = (enabled && status.identity?.stranger) || null;
+    const names = [stranger?.logicalDeviceName, stranger?.serialNumber].filter(Boolean).join(', serial number ');
+    const { seconds = 0, isOff = false } = status.clockDrift ?? {};
+    return [
+      { code: 'METER_STRANGER', subject: name, value: stranger !== null, detail: `${names} answers in its place` },
+      { code: 'METER_CLOCK_OFF', subject: name, value: enabled && isOff, detail: `its clock is off by ${seconds} s` },
+    ] satisfies Observation[];
+  });
+}
+
 function lineObservations({ fleet, lines }: Figures): Observation[] {
   return fleet.lines.flatMap(({ id, link }): Observation[] => {
     const line = lines.get(id);
@@ -147,6 +162,9 @@ export function forgetGone(desk: AlertDesk, fleet: Fleet): void {
     ['TOKEN_CONFLICT', 'CREDENTIALS_REFUSED', 'TARGET_UNREACHABLE'],
     new Set(connections.map(({ id }) => connectionName(fleet, id))),
   );
-  desk.keepOnly(['METER_OFFLINE', 'DATA_STALE', 'DATABASE_REFUSES'], new Set(fleet.meters.map(({ name }) => name)));
+  desk.keepOnly(
+    ['METER_OFFLINE', 'DATA_STALE', 'DATABASE_REFUSES', 'METER_STRANGER', 'METER_CLOCK_OFF'],
+    new Set(fleet.meters.map(({ name }) => name)),
+  );
   desk.keepOnly(['LINE_DOWN'], new Set(fleet.lines.map(({ link }) => link)));
 }

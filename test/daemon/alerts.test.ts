@@ -189,6 +189,22 @@ test.each<[string, Partial<Record<keyof Figures, unknown>>, string[]]>([
     },
     ['DATABASE_REFUSES house1'],
   ],
+  [
+    'a meter that is another one, and whose clock is off',
+    {
+      meters: new Map([
+        [
+          1,
+          {
+            ...{ state: 'connected', lastReadingAt: 10 * MINUTE, error: null, connection: null },
+            identity: { pinned: null, stranger: { logicalDeviceName: 'ABC2', serialNumber: '2' } },
+            clockDrift: { seconds: 75, isOff: true },
+          },
+        ],
+      ]),
+    },
+    ['METER_STRANGER house1', 'METER_CLOCK_OFF house1'],
+  ],
   ['a line that is down', { lines: new Map([[1, { status: 'down' }]]) }, ['LINE_DOWN tcp://h:1']],
 ])('%s', (_, figures, expected) => {
   expect(troubles(figures)).toEqual(expected);
