@@ -110,6 +110,7 @@ export class StandingAssociation {
         await options.ensureCounters();
         const { send, event } = association.receive(apdu);
         if (event?.kind === 'unsolicited') this.handOut(event);
+        else if (event?.kind === 'disregarded') this.passOver(event.error);
         else if (event !== null && event.kind !== 'block') return event;
         if (send.length === 0 && event?.kind !== 'block') passedOver += 1;
         answer = channel.next(send, silence);
@@ -127,12 +128,18 @@ export class StandingAssociation {
       const { send, event } = this.association.receive(octets);
       for (const apdu of send) this.channel.notify(apdu);
       if (event?.kind === 'unsolicited') this.handOut(event);
+      else if (event?.kind === 'disregarded') this.passOver(event.error);
       else if (event !== null && 'error' in event) {
         this.log.warn({ code: event.error.code }, 'an unasked APDU lost the association');
       } else this.log.debug({ octets: octets.length }, 'an APDU that answers nothing');
     } catch (thrown) {
       this.log.warn({ code: asBridgeError(thrown).code }, 'an unasked APDU could not be dealt with');
     }
+  }
+
+  /** Somebody may have made it up, or sent it again. */
+  private passOver({ code, message }: BridgeError): void {
+    this.log.warn({ code, reason: message }, 'a message of the meter is not believed, and passed over');
   }
 
   private handOut({ apdu, confirmation }: Extract<AssociationEvent, { kind: 'unsolicited' }>): void {

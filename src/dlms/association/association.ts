@@ -208,6 +208,10 @@ export class AssociationClient {
 
   private onTransferred(transferred: Transferred): AssociationStep {
     if (transferred.kind === 'block') return { send: transferred.send, event: { kind: 'block' } };
+    if (transferred.kind === 'disregarded') {
+      this.transfer.awaitAnother();
+      return { send: [], event: transferred };
+    }
     const step = this.services.receive(transferred.apdu);
     if (step.kind === 'unsolicited' || step.kind === 'ignored') this.transfer.awaitAnother();
     return this.onService(step);

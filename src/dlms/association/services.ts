@@ -21,7 +21,7 @@ const UNSOLICITED = ['data-notification', 'event-notification-request', 'informa
 /** What a meter sends unasked (Green Book 9.3.9, 9.3.13, 9.3.16). */
 export type UnsolicitedApdu = Extract<Apdu, { readonly apdu: (typeof UNSOLICITED)[number] }>;
 
-function isUnsolicited(apdu: Apdu): apdu is UnsolicitedApdu {
+export function isUnsolicited(apdu: Apdu): apdu is UnsolicitedApdu {
   return (UNSOLICITED as readonly string[]).includes(apdu.apdu);
 }
 

@@ -49,6 +49,8 @@ export type AssociationEvent =
   | { readonly kind: 'released' }
   /** A part of the answer; more is to come. */
   | { readonly kind: 'block' }
+  /** A notification that is not believed; all goes on as if it had not come. */
+  | { readonly kind: 'disregarded'; readonly error: BridgeError }
   /** A notification, at any time. One that wants to be confirmed is answered beside what is under way. */
   | { readonly kind: 'unsolicited'; readonly apdu: UnsolicitedApdu; readonly confirmation: Uint8Array | null };
 

@@ -7,17 +7,20 @@
  * of their own cut themselves where those were granted (`goesWhole`). Answers are taken in blocks whenever it was granted:
  * the meter decides.
  */
-import { fail } from '../../core/errors.ts';
+import { asBridgeError, type BridgeError, fail } from '../../core/errors.ts';
 import { exceeds, LONGEST_ANSWER } from '../exchange/blocks.ts';
 import { type Apdu, decodeApdu, encodeApdu } from '../xdlms/apdu.ts';
 import { BlockDialogue } from '../xdlms/block-dialogue.ts';
 import { hasConformance } from '../xdlms/conformance.ts';
 import type { AgreedContext } from './open.ts';
 import type { ApduSecurity } from './security.ts';
+import { isUnsolicited } from './services.ts';
 
 export type Transferred =
   /** Whole and opened. */
   | { readonly kind: 'apdu'; readonly apdu: Apdu }
+  /** What nobody vouches for and nobody asked for. */
+  | { readonly kind: 'disregarded'; readonly error: BridgeError }
   /** A part of an APDU; what is to be sent for the next ones. */
   | { readonly kind: 'block'; readonly send: readonly Uint8Array[] };
 
@@ -59,13 +62,13 @@ export class ApduTransfer {
 
   /** Octets of the meter; `read` decodes what is inside. Throws what decoding, opening and block transfer throw. */
   incoming(octets: Uint8Array, read: ReadApdu): Transferred {
-    if (octets[0] !== GENERAL_BLOCK_TRANSFER || !this.mayCut) return { kind: 'apdu', apdu: this.opened(octets, read) };
+    if (octets[0] !== GENERAL_BLOCK_TRANSFER || !this.mayCut) return this.opened(octets, read);
     const block = decodeApdu(octets);
     if (block.apdu !== 'general-block-transfer')
       return fail('INTERNAL', `${block.apdu} for a block`, { layer: 'xdlms' });
     const { send, whole } = this.blocks.receive(block);
     if (whole === null) return { kind: 'block', send: send.map(encodeApdu) };
-    return { kind: 'apdu', apdu: this.opened(whole, read) };
+    return this.opened(whole, read);
   }
 
   /** What came was not the answer but a notification, or an answer of before: the next blocks are of something else. */
@@ -78,9 +81,26 @@ export class ApduTransfer {
     return this.blocks.silence().map(encodeApdu);
   }
 
-  private opened(octets: Uint8Array, read: ReadApdu): Apdu {
-    return this.security === null ? read(octets) : this.security.open(decodeApdu(octets), read);
+  private opened(octets: Uint8Array, read: ReadApdu): Transferred {
+    if (this.security === null) return { kind: 'apdu', apdu: read(octets) };
+    const apdu = decodeApdu(octets);
+    try {
+      return { kind: 'apdu', apdu: this.security.open(apdu, read) };
+    } catch (thrown) {
+      const error = asBridgeError(thrown);
+      if (isOfNoConcern(apdu, error)) return { kind: 'disregarded', error };
+      throw thrown;
+    }
   }
+}
+
+/**
+ * A notification without the protection that was agreed, or under a key made for this message alone, which no request of ours
+ * and no counter tells from a repetition. Neither answers anything: it is not believed, and the association goes on.
+ */
+function isOfNoConcern(apdu: Apdu, { code }: BridgeError): boolean {
+  if (code === 'PROTECTION_MISSING') return isUnsolicited(apdu);
+  return code === 'REPLAYED' && (apdu.apdu === 'general-ciphering' || apdu.apdu === 'general-signing');
 }
 
 function newBlocks(): BlockDialogue {
