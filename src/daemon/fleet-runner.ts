@@ -2,7 +2,7 @@
  * Runs the configured lines and pollers and follows the configuration: what a new revision does not touch goes on
  * undisturbed; a meter that changed gets a new session and poller, a line without meters is closed.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { CommandedMeter } from '../command/ports.ts';
 import { toHex } from '../core/bytes.ts';
 import { asBridgeError, fail } from '../core/errors.ts';
@@ -303,5 +303,7 @@ function groupsByMeter(fleet: Fleet): Map<number, PolledGroup[]> {
 
 function fingerprintOf({ meter: { lineId, settings, secrets }, line, polled }: WantedMeter): string {
   const octets = Object.entries(secrets).map(([name, secret]) => [name, secret === null ? null : toHex(secret)]);
-  return JSON.stringify([lineId, line.settings, settings, octets, polled]);
+  const text = JSON.stringify([lineId, line.settings, settings, octets, polled]);
+  // As long as the configuration of a meter, for each of thousands; and it has the keys in it.
+  return createHash('sha256').update(text).digest('base64');
 }

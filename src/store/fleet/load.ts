@@ -20,6 +20,9 @@ type MeterRow = Row<Meter, { enabled: number; suspended: number; settings: strin
 export function loadFleet(database: Database): Fleet {
   const { sql } = database;
   const sealing = database.sealing();
+  const texts = shared((text) => text);
+  const settings = shared(settingsOf);
+  const lineSettings = shared(lineSettingsOf);
   return inSnapshot(database, () => ({
     revision: revision(database),
     targets: sql
@@ -34,7 +37,7 @@ export function loadFleet(database: Database): Fleet {
     lines: sql
       .prepare<[], LineRow>('SELECT id, link, settings FROM line ORDER BY id')
       .all()
-      .map((row) => ({ ...row, settings: lineSettingsOf(row.settings) })),
+      .map((row) => ({ ...row, settings: lineSettings(row.settings) })),
     meters: sql
       .prepare<[], MeterRow>(
         `SELECT id, line_id AS lineId, name, enabled, suspended, resumes, settings, secrets, template
@@ -45,7 +48,7 @@ export function loadFleet(database: Database): Fleet {
         ...row,
         enabled: row.enabled === 1,
         suspended: row.suspended === 1,
-        settings: settingsOf(row.settings),
+        settings: settings(row.settings),
         secrets: openSecrets(sealing, row.id, row.secrets),
       })),
     groups: sql
@@ -58,7 +61,7 @@ export function loadFleet(database: Database): Fleet {
         'SELECT id, group_id AS groupId, class_id AS classId, obis, attribute, key, options FROM point ORDER BY id',
       )
       .all()
-      .map((row) => ({ ...row, options: pointOptionsOf(row.options) })),
+      .map((row) => ({ ...row, obis: texts(row.obis), key: texts(row.key), options: pointOptionsOf(row.options) })),
     profiles: loadProfiles(sql),
   }));
 }
@@ -99,6 +102,18 @@ export function connectionsOfMeter({ targets, connections }: Fleet, meterId: num
 /** The connections whose token is of the bridge itself: a gateway's, or in device mode that of its own device. */
 export function connectionsOfBridge({ connections }: Fleet): readonly Connection[] {
   return connections.filter(({ meterId, retired }) => meterId === null && !retired);
+}
+
+/** What is the same in ten thousand meters (keys, OBIS codes, settings) is one value in memory. */
+function shared<T>(made: (text: string) => T): (text: string) => T {
+  const values = new Map<string, T>();
+  return (text) => {
+    const known = values.get(text);
+    if (known !== undefined) return known;
+    const value = made(text);
+    values.set(text, value);
+    return value;
+  };
 }
 
 /** Options that came after the point was stored have their defaults. */
