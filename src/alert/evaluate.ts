@@ -29,7 +29,9 @@ export function evaluate(rule: AlertRule, previous: AlertState, observed: Observ
   const holds = conditionOf(rule.limit, previous.active, observed);
   if (holds === null) return { state: previous, change: null };
   const { active } = previous;
-  if (holds === active) return { state: { active, changingSince: null }, change: null };
+  if (holds === active) {
+    return { state: previous.changingSince === null ? previous : { active, changingSince: null }, change: null };
+  }
   const changingSince = previous.changingSince ?? now;
   const wait = active ? rule.clearAfterMs : rule.raiseAfterMs;
   if (now - changingSince < wait) return { state: { active, changingSince }, change: null };

@@ -13,7 +13,7 @@ import type { Writer } from '../store/local/types.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { rivalsAt } from '../thingsboard/rival.ts';
 import { AlertDesk, type AlertNotice } from './alert-desk.ts';
-import { connectionName, type Figures, forgetGone, observations } from './alert-watch.ts';
+import { conflictDetail, connectionName, type Figures, forgetGone, observations } from './alert-watch.ts';
 
 export interface AlertCentreDependencies {
   readonly database: Database;
@@ -45,13 +45,13 @@ export class AlertCentre {
     this.desk = new AlertDesk({ writer, clock, log, earlier: loadAlerts(database), onNotice });
     thingsboard.on('conflict', ({ connectionId, clientId, error }) => {
       const subject = connectionName(this.fleet, connectionId);
-      const detail = `another client uses the access token (our client ID is ${clientId}): ${error.message}`;
+      const detail = (): string => conflictDetail(clientId, error.message);
       this.desk.observe({ code: 'TOKEN_CONFLICT', subject, value: true, detail });
       void this.lookForRival(connectionId, subject);
     });
     thingsboard.on('conflict-over', ({ connectionId }) => {
       const subject = connectionName(this.fleet, connectionId);
-      this.desk.observe({ code: 'TOKEN_CONFLICT', subject, value: false, detail: '' });
+      this.desk.observe({ code: 'TOKEN_CONFLICT', subject, value: false, detail: () => '' });
     });
   }
 

@@ -15,8 +15,8 @@ export interface Observation {
   /** A meter, line or target by name; `daemon` for all of it. */
   readonly subject: string;
   readonly value: Observed;
-  /** What a person is told when it is raised. */
-  readonly detail: string;
+  /** What a person is told when it is raised; asked for then only. */
+  detail(): string;
 }
 
 export interface AlertNotice {
@@ -40,43 +40,39 @@ export interface AlertDeskDependencies {
   onNotice(notice: AlertNotice): void;
 }
 
-interface Entry {
-  readonly code: AlertCode;
-  readonly subject: string;
-  state: AlertState;
-}
-
 export class AlertDesk {
   private readonly deps: AlertDeskDependencies;
-  private readonly entries = new Map<string, Entry>();
+  /** What is not quiet, by code and subject. */
+  private readonly entries = new Map<AlertCode, Map<string, AlertState>>();
   private writing: Promise<void> = Promise.resolve();
 
   constructor(deps: AlertDeskDependencies) {
     this.deps = deps;
     for (const { code, subject, cleared } of deps.earlier) {
-      if (cleared === null) this.entry(code, subject).state = ACTIVE;
+      if (cleared === null) this.keep(code, subject, ACTIVE);
     }
   }
 
   observe({ code, subject, value, detail }: Observation): void {
-    const entry = this.entry(code, subject);
-    const { state, change } = evaluate(ALERT_RULES[code], entry.state, value, this.deps.clock.monotonic());
-    entry.state = state;
-    if (change !== null) this.tell(entry, change, detail);
-    if (!state.active && state.changingSince === null) this.entries.delete(keyOf(code, subject));
+    const previous = this.entries.get(code)?.get(subject) ?? QUIET;
+    const { state, change } = evaluate(ALERT_RULES[code], previous, value, this.deps.clock.monotonic());
+    if (state !== previous) this.keep(code, subject, state);
+    if (change !== null) this.tell(code, subject, change, change === 'raised' ? detail() : '');
   }
 
   /** Clears what is about subjects that are no more: a meter or target that was removed. */
   keepOnly(codes: readonly AlertCode[], subjects: ReadonlySet<string>): void {
-    for (const entry of [...this.entries.values()]) {
-      if (!codes.includes(entry.code) || subjects.has(entry.subject)) continue;
-      this.entries.delete(keyOf(entry.code, entry.subject));
-      if (entry.state.active) this.tell(entry, 'cleared', 'it is no more');
+    for (const code of codes) {
+      for (const [subject, { active }] of this.entries.get(code) ?? []) {
+        if (subjects.has(subject)) continue;
+        this.keep(code, subject, QUIET);
+        if (active) this.tell(code, subject, 'cleared', '');
+      }
     }
   }
 
   isActive(code: AlertCode, subject: string): boolean {
-    return this.entries.get(keyOf(code, subject))?.state.active === true;
+    return this.entries.get(code)?.get(subject)?.active === true;
   }
 
   /** Who it is, found out later. */
@@ -92,7 +88,9 @@ export class AlertDesk {
   }
 
   active(): number {
-    return [...this.entries.values()].filter(({ state }) => state.active).length;
+    let active = 0;
+    for (const states of this.entries.values()) for (const state of states.values()) active += Number(state.active);
+    return active;
   }
 
   /** Resolves when everything told so far is written, or could not be. */
@@ -100,16 +98,14 @@ export class AlertDesk {
     await this.writing;
   }
 
-  private entry(code: AlertCode, subject: string): Entry {
-    const key = keyOf(code, subject);
-    const known = this.entries.get(key);
-    if (known !== undefined) return known;
-    const fresh = { code, subject, state: QUIET };
-    this.entries.set(key, fresh);
-    return fresh;
+  private keep(code: AlertCode, subject: string, state: AlertState): void {
+    const states = this.entries.get(code) ?? new Map<string, AlertState>();
+    this.entries.set(code, states);
+    if (state.active || state.changingSince !== null) states.set(subject, state);
+    else states.delete(subject);
   }
 
-  private tell({ code, subject }: Entry, change: 'raised' | 'cleared', detail: string): void {
+  private tell(code: AlertCode, subject: string, change: 'raised' | 'cleared', detail: string): void {
     const { log, clock, onNotice } = this.deps;
     const at = clock.now();
     const { severity, hint }: AlertRule = ALERT_RULES[code];
@@ -129,8 +125,4 @@ export class AlertDesk {
       .then(() => writer.changeAlert(change))
       .catch((thrown: unknown) => log.warn({ code: asBridgeError(thrown).code }, 'alert not written down'));
   }
-}
-
-function keyOf(code: AlertCode, subject: string): string {
-  return `${code}|${subject}`;
 }

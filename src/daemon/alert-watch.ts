@@ -12,8 +12,9 @@ export interface Figures {
   readonly now: number;
   readonly fleet: Fleet;
   readonly connections: ReadonlyMap<number, ConnectionStatus>;
-  readonly meters: ReadonlyMap<number, MeterStatus>;
-  readonly lines: ReadonlyMap<number, LineSnapshot>;
+  /** Of a meter by its id; undefined where nothing is known. */
+  meter(id: number): MeterStatus | undefined;
+  line(id: number): Pick<LineSnapshot, 'status'> | undefined;
   readonly outbox: OutboxDepth;
   /** Of the last minute; null where there are too few cycles to say. */
   readonly publishRate: number | null;
@@ -34,64 +35,61 @@ const STORE_CODES: ReadonlySet<ErrorCode> = new Set([
   'DATABASE_ERROR',
 ]);
 
-export function observations(figures: Figures): Observation[] {
+/** One after the other: there may be tens of thousands, and hardly one of them matters. */
+export function* observations(figures: Figures): Generator<Observation> {
   const { outbox, now, publishRate, freeDisk } = figures;
   const waitsSeconds = outbox.oldest === null ? 0 : Math.max(0, Math.round((now - outbox.oldest) / 1000));
-  return [
-    ...targetObservations(figures),
-    ...meterObservations(figures),
-    ...identityObservations(figures),
-    ...lineObservations(figures),
-    {
-      code: 'PUBLISH_RATE_LOW',
-      subject: 'daemon',
-      value: publishRate,
-      detail: `of the last cycles only ${((publishRate ?? 0) * 100).toFixed(1)} % are delivered`,
-    },
-    {
-      code: 'OUTBOX_GROWING',
-      subject: 'daemon',
-      value: waitsSeconds,
-      detail: `${outbox.rows} rows wait, the eldest for ${waitsSeconds} s`,
-    },
-    {
-      code: 'READINGS_QUARANTINED',
-      subject: 'daemon',
-      value: outbox.quarantined,
-      detail: `${outbox.quarantined} rows are set aside`,
-    },
-    {
-      code: 'DISK_LOW',
-      subject: 'daemon',
-      value: freeDisk,
-      detail: `${Math.round((freeDisk ?? 0) / 1e6)} MB are free where the database lies`,
-    },
-  ];
+  yield* targetObservations(figures);
+  yield* meterObservations(figures);
+  yield* identityObservations(figures);
+  yield* lineObservations(figures);
+  yield {
+    code: 'PUBLISH_RATE_LOW',
+    subject: 'daemon',
+    value: publishRate,
+    detail: () => `of the last cycles only ${((publishRate ?? 0) * 100).toFixed(1)} % are delivered`,
+  };
+  yield {
+    code: 'OUTBOX_GROWING',
+    subject: 'daemon',
+    value: waitsSeconds,
+    detail: () => `${outbox.rows} rows wait, the eldest for ${waitsSeconds} s`,
+  };
+  yield {
+    code: 'READINGS_QUARANTINED',
+    subject: 'daemon',
+    value: outbox.quarantined,
+    detail: () => `${outbox.quarantined} rows are set aside`,
+  };
+  yield {
+    code: 'DISK_LOW',
+    subject: 'daemon',
+    value: freeDisk,
+    detail: () => `${Math.round((freeDisk ?? 0) / 1e6)} MB are free where the database lies`,
+  };
 }
 
-function targetObservations({ fleet, connections }: Figures): Observation[] {
-  return fleet.connections.flatMap(({ id, retired }) => {
+function* targetObservations({ fleet, connections }: Figures): Generator<Observation> {
+  for (const { id, retired } of fleet.connections) {
     const status = connections.get(id);
-    if (status === undefined || retired) return [];
+    if (status === undefined || retired) continue;
     const subject = connectionName(fleet, id);
     const { lastError, state, conflict, clientId } = status;
     const refused = lastError?.code === 'MQTT_CREDENTIALS' && state !== 'connected';
-    return [
-      {
-        code: 'TOKEN_CONFLICT',
-        subject,
-        value: conflict,
-        detail: `another client uses the access token (our client ID is ${clientId}): ${lastError?.message ?? 'known from before'}`,
-      },
-      { code: 'CREDENTIALS_REFUSED', subject, value: refused, detail: lastError?.message ?? '' },
-      {
-        code: 'TARGET_UNREACHABLE',
-        subject,
-        value: state !== 'connected' && !conflict && !refused,
-        detail: lastError?.message ?? 'no connection yet',
-      },
-    ] satisfies Observation[];
-  });
+    const detail = (): string => lastError?.message ?? 'no connection yet';
+    yield {
+      code: 'TOKEN_CONFLICT',
+      subject,
+      value: conflict,
+      detail: () => conflictDetail(clientId, lastError?.message ?? 'known from before'),
+    };
+    yield { code: 'CREDENTIALS_REFUSED', subject, value: refused, detail };
+    yield { code: 'TARGET_UNREACHABLE', subject, value: state !== 'connected' && !conflict && !refused, detail };
+  }
+}
+
+export function conflictDetail(clientId: string, evidence: string): string {
+  return `another client uses the access token (our client ID is ${clientId}): ${evidence}`;
 }
 
 /** A target by its name; of a meter's own connection with the meter behind it. */
@@ -102,57 +100,73 @@ export function connectionName({ connections, targets, meters }: Fleet, connecti
   return meter === undefined ? target : `${target}/${meter}`;
 }
 
-function meterObservations({ fleet, meters, now, startedAt }: Figures): Observation[] {
-  const fastest = new Map<number, number>();
-  for (const { meterId, intervalMs } of fleet.groups) {
-    fastest.set(meterId, Math.min(fastest.get(meterId) ?? Number.POSITIVE_INFINITY, intervalMs));
-  }
-  return fleet.meters.flatMap(({ id, name, enabled }) => {
-    const status = meters.get(id);
+function* meterObservations({ fleet, meter, now, startedAt }: Figures): Generator<Observation> {
+  const fastest = fastestIntervals(fleet);
+  for (const { id, name, enabled } of fleet.meters) {
+    const status = meter(id);
     const interval = fastest.get(id);
-    const left = !enabled || status?.connection?.suspendedBy === 'operator';
-    if (status === undefined || interval === undefined) return [];
+    if (status === undefined || interval === undefined) continue;
+    const left = !enabled || status.connection?.suspendedBy === 'operator';
     const since = Math.max(status.lastReadingAt ?? 0, startedAt);
     const staleAfter = Math.max(STALE_INTERVALS * interval, STALE_AT_LEAST_MS);
     const unstored = status.error !== null && STORE_CODES.has(status.error.code);
-    return [
-      {
-        code: 'METER_OFFLINE',
-        subject: name,
-        value: !left && (status.state === 'error' || status.state === 'suspended') && !unstored,
-        detail: status.error?.message ?? 'it does not answer',
-      },
-      {
-        code: 'DATA_STALE',
-        subject: name,
-        value: !left && now - since > staleAfter,
-        detail: `nothing was read for ${Math.round((now - since) / 1000)} s`,
-      },
-      { code: 'DATABASE_REFUSES', subject: name, value: unstored, detail: status.error?.message ?? '' },
-    ] satisfies Observation[];
-  });
+    const fails = status.state === 'error' || status.state === 'suspended';
+    const detail = (): string => status.error?.message ?? 'it does not answer';
+    yield { code: 'METER_OFFLINE', subject: name, value: !left && fails && !unstored, detail };
+    yield {
+      code: 'DATA_STALE',
+      subject: name,
+      value: !left && now - since > staleAfter,
+      detail: () => `nothing was read for ${Math.round((now - since) / 1000)} s`,
+    };
+    yield { code: 'DATABASE_REFUSES', subject: name, value: unstored, detail };
+  }
 }
 
-function identityObservations({ fleet, meters }: Figures): Observation[] {
-  return fleet.meters.flatMap(({ id, name, enabled }) => {
-    const status = meters.get(id);
-    if (status === undefined) return [];
+function* identityObservations({ fleet, meter }: Figures): Generator<Observation> {
+  for (const { id, name, enabled } of fleet.meters) {
+    const status = meter(id);
+    if (status === undefined) continue;
     const stranger = (enabled && status.identity?.stranger) || null;
-    const names = [stranger?.logicalDeviceName, stranger?.serialNumber].filter(Boolean).join(', serial number ');
     const { seconds = 0, isOff = false } = status.clockDrift ?? {};
-    return [
-      { code: 'METER_STRANGER', subject: name, value: stranger !== null, detail: `${names} answers in its place` },
-      { code: 'METER_CLOCK_OFF', subject: name, value: enabled && isOff, detail: `its clock is off by ${seconds} s` },
-    ] satisfies Observation[];
-  });
+    yield {
+      code: 'METER_STRANGER',
+      subject: name,
+      value: stranger !== null,
+      detail: () => {
+        const names = [stranger?.logicalDeviceName, stranger?.serialNumber].filter(Boolean).join(', serial number ');
+        return `${names} answers in its place`;
+      },
+    };
+    yield {
+      code: 'METER_CLOCK_OFF',
+      subject: name,
+      value: enabled && isOff,
+      detail: () => `its clock is off by ${seconds} s`,
+    };
+  }
 }
 
-function lineObservations({ fleet, lines }: Figures): Observation[] {
-  return fleet.lines.flatMap(({ id, link }): Observation[] => {
-    const line = lines.get(id);
-    if (line === undefined) return [];
-    return [{ code: 'LINE_DOWN', subject: link, value: line.status === 'down', detail: `${link} cannot be opened` }];
-  });
+/** Milliseconds of each meter's most frequent group. */
+function fastestIntervals({ groups }: Fleet): Map<number, number> {
+  const fastest = new Map<number, number>();
+  for (const { meterId, intervalMs } of groups) {
+    fastest.set(meterId, Math.min(fastest.get(meterId) ?? Number.POSITIVE_INFINITY, intervalMs));
+  }
+  return fastest;
+}
+
+function* lineObservations({ fleet, line }: Figures): Generator<Observation> {
+  for (const { id, link } of fleet.lines) {
+    const known = line(id);
+    if (known === undefined) continue;
+    yield {
+      code: 'LINE_DOWN',
+      subject: link,
+      value: known.status === 'down',
+      detail: () => `${link} cannot be opened`,
+    };
+  }
 }
 
 /** Alerts about what is configured no more are over. */

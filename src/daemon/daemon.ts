@@ -252,8 +252,8 @@ export class Daemon {
   private alertFigures() {
     return {
       connections: this.publishers.statuses(),
-      meters: this.board.meterStatuses((id) => this.fleet.connectionOf(id)),
-      lines: new Map([...this.fleet.activeLines].map(([id, line]) => [id, line.snapshot()])),
+      meter: (id: number) => this.board.meterStatus(id, (meterId) => this.fleet.connectionOf(meterId)),
+      line: (id: number) => this.fleet.activeLines.get(id)?.snapshot(),
       outbox: this.outbox.depth(),
       publishRate: this.board.recentPublishRate(),
       startedAt: this.board.startedAt,

@@ -192,14 +192,12 @@ export class StatusBoard {
     return this.rate.recent(this.clock.monotonic());
   }
 
-  /** All meters that anything is known of, as they are now. */
-  meterStatuses(connectionOf: (meterId: number) => MeterConnection | null): ReadonlyMap<number, MeterStatus> {
-    return new Map(
-      [...this.meters].map(([id, meter]) => {
-        const now = { ...meter, connection: connectionOf(id) };
-        return [id, { ...now, state: stateOf(now, this.failing.has(id)) }];
-      }),
-    );
+  /** A meter as it is now; undefined when nothing is known of it. */
+  meterStatus(id: number, connectionOf: (meterId: number) => MeterConnection | null): MeterStatus | undefined {
+    const meter = this.meters.get(id);
+    if (meter === undefined) return undefined;
+    const now = { ...meter, connection: connectionOf(id) };
+    return { ...now, state: stateOf(now, this.failing.has(id)) };
   }
 
   /** The meters that changed since the last call; `connectionOf` tells how each of them is reached. */
