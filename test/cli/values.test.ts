@@ -61,7 +61,18 @@ describe.concurrent('values', { timeout: 180_000 }, () => {
     const double = await simulateThingsBoard(bench);
     const { links } = await ownMeters(bench);
     await init(bench, double.url);
-    await bench.json(['meter', 'add', 'house0', links[0] ?? '', '--interval', '0.5', '--points', POINTS]);
+    await bench.json([
+      'meter',
+      'add',
+      'house0',
+      links[0] ?? '',
+      '--interval',
+      '0.5',
+      '--clock-drift',
+      'off',
+      '--points',
+      POINTS,
+    ]);
     const daemon = bench.start(['run', '--json']);
     const report = await eventualStatus(bench, 'it is read', (now) => meterOf(now, 'house0').cycles > 2);
     const meter = meterOf(report, 'house0');
@@ -87,6 +98,8 @@ describe.concurrent('values', { timeout: 180_000 }, () => {
         'add',
         'house0',
         links[0] ?? '',
+        '--clock-drift',
+        'off',
         '--interval',
         '0.3',
         '--points',

@@ -13,7 +13,7 @@ import {
 import { loadLearned } from '../../src/store/fleet/load.ts';
 import { addMeter } from '../../src/store/fleet/meters.ts';
 import { revision } from '../../src/store/fleet/revision.ts';
-import { doubtReason } from '../../src/store/local/doubts.ts';
+import { doubtReason, SET_ASIDE } from '../../src/store/local/doubts.ts';
 import { createOutboxReader } from '../../src/store/local/outbox-reader.ts';
 import { openWriter } from '../../src/store/local/writer.ts';
 import { codeOf, cycle, newFleet, newMeter, reading } from './support.ts';
@@ -98,7 +98,7 @@ describe('a clock that is not believed', () => {
 
   test('what was stamped by it is put right, what the meter stamped is left', async () => {
     const { writer, outbox } = await scene();
-    const rows = 450;
+    const rows = 250;
     for (let index = 0; index < rows; index += 1) await writer.commitCycle(doubtful(`c${index}`, 'p.1', 5000 + index));
     await writer.commitCycle(doubtful('other', 'p.2', 9000));
     expect(outbox.depth()).toMatchObject({ rows: 0, quarantined: rows + 1 });
@@ -134,4 +134,15 @@ describe('a clock that is not believed', () => {
     expect(outbox.depth()).toMatchObject({ quarantined: 2 });
     await writer.close();
   });
+});
+
+test('rows that are set aside are found by their index, however many others wait', () => {
+  const database = newFleet();
+  const plan = database.sql
+    .prepare<[], { detail: string }>(
+      `EXPLAIN QUERY PLAN SELECT id FROM outbox WHERE ${SET_ASIDE} AND reason = 'clock: a'`,
+    )
+    .all()
+    .map(({ detail }) => detail);
+  expect(plan.join('\n')).toMatch(/SEARCH outbox USING .*INDEX outbox_of_connection/);
 });

@@ -5,6 +5,7 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../../core/errors.ts';
 import { type Database, inTransaction } from '../database.ts';
+import { SET_ASIDE } from '../local/doubts.ts';
 import type { LearnedFact } from '../local/types.ts';
 import { bumpRevision } from './revision.ts';
 
@@ -109,7 +110,7 @@ function learn(sql: BetterSqlite3.Database, meterId: number, { kind, json }: Lea
     .run(meterId, kind, json);
 }
 
-const WITHHELD = `quarantined = 1 AND device = ? AND reason LIKE '${STRANGER_REASON}%'`;
+const WITHHELD = `${SET_ASIDE} AND device = ? AND reason LIKE '${STRANGER_REASON}%'`;
 
 function releaseRows(sql: BetterSqlite3.Database, name: string): number {
   return sql.prepare(`UPDATE outbox SET quarantined = 0, reason = NULL WHERE ${WITHHELD}`).run(name).changes;

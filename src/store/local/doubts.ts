@@ -8,6 +8,10 @@ export const CLOCK_REASON = 'clock: ';
 const EARLIEST = Date.UTC(2024, 0, 1);
 const UNSYNCHRONISED = 'u';
 
+/** Rows that are set aside, found by their index: the rest of an outbox may be millions of rows. */
+export const SET_ASIDE =
+  'quarantined = 1 AND connection_id IN (SELECT connection_id FROM outbox_depth WHERE outbox_depth.quarantined > 0)';
+
 export function doubtReason(doubt: string): string {
   return CLOCK_REASON + doubt;
 }
@@ -24,14 +28,14 @@ export interface Doubts {
 
 export function createDoubts(sql: BetterSqlite3.Database): Doubts {
   const select = sql.prepare<[string, number], { id: number; readings: string }>(
-    'SELECT id, readings FROM outbox WHERE quarantined = 1 AND reason = ? LIMIT ?',
+    `SELECT id, readings FROM outbox WHERE ${SET_ASIDE} AND reason = ? LIMIT ?`,
   );
   const put = sql.prepare(
     `UPDATE outbox SET readings = ?, created_at = created_at + ?, quarantined = 0, reason = NULL WHERE id = ?`,
   );
   const others = sql.prepare<[string, number], { id: number; readings: string }>(
     `SELECT id, readings FROM outbox
-     WHERE quarantined = 1 AND reason LIKE '${CLOCK_REASON}%' AND reason NOT LIKE ? AND created_at >= ?`,
+     WHERE ${SET_ASIDE} AND reason LIKE '${CLOCK_REASON}%' AND reason NOT LIKE ? AND created_at >= ?`,
   );
   return {
     settle(doubt, correctionMs, limit) {
