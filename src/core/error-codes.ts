@@ -378,6 +378,12 @@ export const ERROR_CODES = {
     true,
     'the disk is full: free some space; readings are kept back until it can be written again',
   ),
+  OUTBOX_FULL: row(
+    'store',
+    'server',
+    true,
+    'delivery is behind: see `status`; polls go on by themselves, or set another limit or policy with `target edit`',
+  ),
   DATABASE_CORRUPT: row('store', 'internal', false, 'the database is damaged: restore the last backup'),
   DATABASE_TOO_NEW: row(
     'store',

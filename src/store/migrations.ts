@@ -235,6 +235,11 @@ const ALERTS = `
   CREATE UNIQUE INDEX alert_active ON alert (code, subject) WHERE cleared IS NULL;
 `;
 
+const TARGET_SETTINGS = `
+  -- JSON of what differs from the defaults.
+  ALTER TABLE target ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
@@ -243,6 +248,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 5, sql: PROFILES },
   { version: 6, sql: COMMANDS },
   { version: 7, sql: ALERTS },
+  { version: 8, sql: TARGET_SETTINGS },
 ];
 
 /** The version that the steps lead to. */

@@ -4,6 +4,7 @@ import { rootCertificates } from 'node:tls';
 import type { IClientOptions } from 'mqtt';
 import { fail } from '../core/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
+import { type Credentials, credentialsOf } from '../store/fleet/credentials.ts';
 import type { Target } from '../store/fleet/types.ts';
 import type { SessionOptions } from './connection.ts';
 
@@ -24,10 +25,10 @@ export async function mqttOptions({
     protocol: secure ? 'mqtts' : 'mqtt',
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: Number(port || (secure ? 8883 : 1883)),
-    ...(secure ? await tlsOptions(target) : {}),
+    ...(secure ? await tlsOptions(target, token) : {}),
     protocolVersion: target.protocol === '5' ? 5 : 4,
     clientId,
-    username: token,
+    ...identityOf(credentialsOf(token)),
     clean: true,
     reconnectPeriod: 0,
     resubscribe: false,
@@ -40,9 +41,33 @@ export async function mqttOptions({
   };
 }
 
-/** Whom to trust besides those that Node knows. Throws MQTT_TLS when the file cannot be read. */
-export async function tlsOptions({ caFile }: Target): Promise<{ readonly ca?: string[] }> {
-  return caFile === null ? {} : { ca: [...rootCertificates, await certificate(caFile)] };
+/** What the CONNECT says of us. A client certificate speaks for itself: ThingsBoard does not look at a token beside it. */
+function identityOf(credentials: Credentials): Pick<IClientOptions, 'username' | 'password'> {
+  if (credentials.kind === 'x509') return {};
+  if (credentials.kind === 'token') return { username: credentials.token };
+  const { username, password } = credentials;
+  return { ...(username === null ? {} : { username }), ...(password === null ? {} : { password }) };
+}
+
+export interface TlsOptions {
+  readonly ca?: string[];
+  readonly servername?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/**
+ * Whom to trust besides those that Node knows, the name that the server has to have, and our certificate if the token is
+ * one. Throws MQTT_TLS when the file cannot be read.
+ */
+export async function tlsOptions({ caFile, settings }: Target, token = ''): Promise<TlsOptions> {
+  const credentials = credentialsOf(token);
+  const serverName = settings?.serverName ?? null;
+  return {
+    ...(caFile === null ? {} : { ca: [...rootCertificates, await certificate(caFile)] }),
+    ...(serverName === null ? {} : { servername: serverName }),
+    ...(credentials.kind === 'x509' ? { cert: credentials.certificate, key: credentials.key } : {}),
+  };
 }
 
 async function certificate(path: string): Promise<string> {

@@ -13,7 +13,9 @@ import type { Socket } from 'node:net';
 import { connect, type IConnackPacket, type MqttClient } from 'mqtt';
 import { BridgeError, fail } from '../core/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
+import { credentialsOf } from '../store/fleet/credentials.ts';
 import type { Target } from '../store/fleet/types.ts';
+import { certificateExpiry } from './certificate-expiry.ts';
 import { mqttOptions } from './client-options.ts';
 import type { Message } from './packers.ts';
 import { connackError, disconnectError } from './reason-codes.ts';
@@ -42,6 +44,8 @@ export interface MqttSession {
    * with what ended the session.
    */
   publish(message: Message): Promise<void>;
+  /** When the server's certificate or ours expires, whichever is first, milliseconds UTC; null without TLS. */
+  readonly certificateExpires: number | null;
   /** Whether it has ended. */
   readonly ended: boolean;
   /** Asks for messages on a filter. A server that refuses it sends none; nothing else comes of that. */
@@ -75,6 +79,12 @@ export function newClientId(): string {
   return `dlms-multi-meter-${randomBytes(6).toString('hex')}`;
 }
 
+/** The one that credentials name; else the one that is given. */
+export function clientIdOf({ token, clientId }: { readonly token: string; readonly clientId: string }): string {
+  const credentials = credentialsOf(token);
+  return credentials.kind === 'basic' ? (credentials.clientId ?? clientId) : clientId;
+}
+
 const LEAVE_WITHIN_MS = 1000;
 const NO_LIMITS: ServerLimits = { receiveMaximum: 65_535, maximumPacketSize: 268_435_460 };
 
@@ -83,9 +93,9 @@ const NO_LIMITS: ServerLimits = { receiveMaximum: 65_535, maximumPacketSize: 268
  * MQTT_CLOSED, or STOPPING when the signal aborts.
  */
 export async function openSession(options: SessionOptions): Promise<MqttSession> {
-  const clientOptions = await mqttOptions(options);
+  const clientOptions = await mqttOptions({ ...options, clientId: clientIdOf(options) });
   if (options.signal.aborted) fail('STOPPING', 'stopped before connecting');
-  const session = new Session(connect(clientOptions), options);
+  const session = new Session(connect(clientOptions), { ...options, clientId: clientIdOf(options) });
   return session.standing;
 }
 
@@ -101,6 +111,7 @@ class Session implements MqttSession {
   readonly standing: Promise<MqttSession>;
   limits = NO_LIMITS;
   refusedWith: number | null = null;
+  certificateExpires: number | null = null;
   private readonly client: MqttClient;
   private readonly options: SessionOptions;
   private readonly pending = new Set<PendingPublish>();
@@ -149,7 +160,9 @@ class Session implements MqttSession {
   private stand({ properties }: IConnackPacket): void {
     this.stands = true;
     this.connackTimer.cancel();
-    (this.client.stream as Socket).setNoDelay(true);
+    const { stream } = this.client;
+    (stream as Socket).setNoDelay(true);
+    this.certificateExpires = certificateExpiry(stream, this.options.token);
     this.limits = {
       receiveMaximum: properties?.receiveMaximum ?? NO_LIMITS.receiveMaximum,
       maximumPacketSize: properties?.maximumPacketSize ?? NO_LIMITS.maximumPacketSize,

@@ -54,6 +54,8 @@ export interface PublisherStatistics {
   readonly conflict: boolean;
   /** Milliseconds UTC; null while there is no session. */
   readonly connectedSince: number | null;
+  /** When a certificate of the last session expires, the server's or ours: ISO 8601; null without TLS. */
+  readonly certificateExpires: string | null;
   /** Why there is no session, or why the last one ended. */
   readonly lastError: ErrorReport | null;
 }

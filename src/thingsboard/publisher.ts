@@ -13,7 +13,7 @@ import { AttributeTimes } from './attribute-times.ts';
 import { Backoff, DEFAULT_BACKOFF } from './backoff.ts';
 import type { EndCause, Judgement } from './classifier.ts';
 import { type SessionPlan, waitAfterTurn } from './conduct.ts';
-import { type MqttSession, newClientId } from './connection.ts';
+import { clientIdOf, type MqttSession, newClientId } from './connection.ts';
 import { Delivery } from './delivery.ts';
 import { conflictError, Experience } from './experience.ts';
 import { Holds } from './holds.ts';
@@ -58,6 +58,7 @@ class ConnectionPublisher implements Publisher {
   private state: PublisherState = 'connecting';
   private delivery: Delivery | null = null;
   private connectedSince: number | null = null;
+  private certificateExpires: number | null = null;
   private lastError: BridgeError | null = null;
   private loggedCode: string | null = null;
   private endWait: AbortController | null = null;
@@ -66,8 +67,8 @@ class ConnectionPublisher implements Publisher {
   constructor(options: PublisherOptions) {
     const { clock, writer, target, connection, random = Math.random } = options;
     this.options = options;
-    this.experience = new Experience(options.onConflict ?? 'turns');
-    this.clientId = options.clientId ?? newClientId();
+    this.experience = new Experience(options.onConflict ?? target.settings?.onConflict ?? 'turns');
+    this.clientId = clientIdOf({ token: connection.token, clientId: options.clientId ?? newClientId() });
     this.connectionId = connection.id;
     this.logger = options.logger.child({ connection: connection.id, target: target.name });
     const policies = options.backoff ?? DEFAULT_BACKOFF;
@@ -140,6 +141,7 @@ class ConnectionPublisher implements Publisher {
     const { window, deviceType } = { ...DEFAULTS, ...this.options };
     this.state = 'connected';
     this.connectedSince = clock.now();
+    this.certificateExpires = session.certificateExpires;
     this.counts.sessions += 1;
     this.loggedCode = null;
     const { clientId, connectionId } = this;
@@ -289,6 +291,7 @@ class ConnectionPublisher implements Publisher {
       clientId: this.clientId,
       pending: this.options.outbox.depthOf(this.connectionId),
       connectedSince: this.connectedSince,
+      certificateExpires: this.certificateExpires === null ? null : new Date(this.certificateExpires).toISOString(),
       lastError: this.lastError?.report() ?? null,
     };
   }

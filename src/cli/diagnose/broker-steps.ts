@@ -37,7 +37,7 @@ export async function walkBroker(walk: Walk, broker: Broker, signal: AbortSignal
   await walk.step('dns', () => resolves(host));
   await walk.step('tcp', () => reaches(host, Number(port)));
   await walk.step('tls', () =>
-    protocol === 'mqtts:' ? handshake(target, host, Number(port)) : { skipped: `${target.url} is without TLS` },
+    protocol === 'mqtts:' ? handshake(broker, host, Number(port)) : { skipped: `${target.url} is without TLS` },
   );
   if (status === null) await walkOwnSession(walk, broker, signal);
   else await walkDaemonSession(walk, status);
@@ -57,8 +57,8 @@ function reaches(host: string, port: number): Promise<string> {
   return connecting(`${host}:${port}`, (ready) => connectTcp({ host, port }, ready), 'MQTT_UNREACHABLE');
 }
 
-async function handshake(target: Target, host: string, port: number): Promise<string> {
-  const options = { host, port, servername: host, ...(await tlsOptions(target)) };
+async function handshake({ target, connection: { token } }: Broker, host: string, port: number): Promise<string> {
+  const options = { host, port, servername: host, ...(await tlsOptions(target, token)) };
   return connecting(`${host}:${port}`, (ready) => connectTls(options, ready), 'MQTT_TLS');
 }
 

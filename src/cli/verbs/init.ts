@@ -7,7 +7,7 @@ import { loadFleet } from '../../store/fleet/load.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
 import type { Fleet, NewTarget } from '../../store/fleet/types.ts';
 import { type Context, verb } from '../context.ts';
-import { addTargetFlags, type TargetFlags, targetFromFlags } from '../target-flags.ts';
+import { addTargetFlags, namesCredentials, type TargetFlags, targetFromFlags } from '../target-flags.ts';
 
 interface InitFlags extends TargetFlags {
   readonly name: string;
@@ -66,7 +66,7 @@ function alreadyThere({ targets, connections }: Fleet, wanted: NewTarget): boole
 
 /** Asks on a terminal for what the flags leave open. */
 async function completed(flags: InitFlags): Promise<InitFlags> {
-  if (flags.url !== undefined && flags.token !== undefined) return flags;
+  if (flags.url !== undefined && namesCredentials(flags)) return flags;
   if (flags.yes || !process.stdin.isTTY) {
     return fail('USAGE', `init needs ${flags.url === undefined ? '--url' : '--token'}`, {
       hint: 'dlms init --url mqtt://HOST:1883 --token TOKEN --mode gateway --yes',
@@ -79,8 +79,8 @@ async function completed(flags: InitFlags): Promise<InitFlags> {
     const mode =
       flags.mode ??
       ((await prompt.question('gateway (one token for all meters) or device (one each) [gateway]: ')) || 'gateway');
-    const token = flags.token ?? (await prompt.question(`Access token of the ${mode}: `));
-    return { ...flags, url, mode, token };
+    if (namesCredentials(flags)) return { ...flags, url, mode };
+    return { ...flags, url, mode, token: await prompt.question(`Access token of the ${mode}: `) };
   } finally {
     prompt.close();
   }

@@ -1,8 +1,8 @@
 /** `simulate meters` and `simulate thingsboard`: the two doubles, on ports you name. */
 import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
+import type { DoubleToken } from '../../simulator/thingsboard/credentials.ts';
 import { startThingsBoardDouble } from '../../simulator/thingsboard/double.ts';
-import type { DoubleToken } from '../../simulator/thingsboard/session.ts';
 import { type Context, untilStopped, verb } from '../context.ts';
 import { parseChoice, parseSecretText, parseWhole } from '../values.ts';
 import { registerSimulateMeters } from './simulate-meters.ts';

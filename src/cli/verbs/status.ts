@@ -185,6 +185,7 @@ function connectionReport(
     rows: known?.rows ?? 0,
     pending: known?.pending ?? 0,
     connectedSince: isoOf(known?.connectedSince),
+    certificateExpires: known?.certificateExpires ?? null,
     error: known?.lastError ?? null,
   };
 }

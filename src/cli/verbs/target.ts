@@ -1,17 +1,27 @@
-/** `target list/add`: the ThingsBoards to publish to. */
+/** `target list/add/edit`: the ThingsBoards to publish to. */
 import type { Command } from 'commander';
+import { fail } from '../../core/errors.ts';
 import { openDatabase } from '../../store/database.ts';
+import { editTarget } from '../../store/fleet/apply.ts';
+import { credentialsOf } from '../../store/fleet/credentials.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
+import { loadOutline } from '../../store/fleet/outline.ts';
+import { DEFAULT_TARGET_SETTINGS } from '../../store/fleet/target-settings.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
+import type { Fleet } from '../../store/fleet/types.ts';
 import { type Context, verb } from '../context.ts';
 import { table } from '../table.ts';
-import { addTargetFlags, targetFromFlags } from '../target-flags.ts';
+import { addTargetChangeFlags, addTargetFlags, targetChangeFromFlags, targetFromFlags } from '../target-flags.ts';
+import { withDatabase } from '../with-database.ts';
 
 export function registerTarget(program: Command): void {
   const target = program.command('target').description('the ThingsBoards to publish to');
   addTargetFlags(target.command('add <name>').description('one more ThingsBoard; each gets every reading')).action(
     verb(add),
   );
+  addTargetChangeFlags(
+    target.command('edit <name>').description('changes what the flags name; a running daemon connects anew'),
+  ).action(verb(edit));
   target.command('list').description('all targets').action(verb(list));
 }
 
@@ -28,20 +38,51 @@ function add(context: Context, command: Command): undefined {
   return undefined;
 }
 
+function edit(context: Context, command: Command): undefined {
+  const [name = ''] = command.args;
+  const changed = withDatabase(context, (database) => {
+    const stored = loadOutline(database).targets.find((one) => one.name === name)?.settings ?? DEFAULT_TARGET_SETTINGS;
+    const change = targetChangeFromFlags(command.opts(), stored);
+    if (Object.keys(change).length === 0) fail('USAGE', 'no flag says what to change');
+    return editTarget(database, name, change);
+  });
+  const result = changed ? 'changed' : 'unchanged';
+  context.print({ target: name, result }, () => `Target ${name} ${result}.`);
+  return undefined;
+}
+
+/** `token`, `basic` or `x509`: how the bridge's own connection proves who it is. */
+function credentialsKind({ connections }: Fleet, targetId: number): string {
+  const own = connections.find((one) => one.targetId === targetId && one.meterId === null && !one.retired);
+  return own === undefined ? 'token' : credentialsOf(own.token).kind;
+}
+
 function list(context: Context): undefined {
   const database = openDatabase(context.databasePath);
   try {
-    const targets = loadFleet(database).targets.map(({ name, url, mode, protocol, caFile }) => ({
+    const fleet = loadFleet(database);
+    const targets = fleet.targets.map(({ id, name, url, mode, protocol, caFile, settings }) => ({
       name,
       url,
       mode,
       protocol,
       caFile,
+      credentials: credentialsKind(fleet, id),
+      ...DEFAULT_TARGET_SETTINGS,
+      ...settings,
     }));
     context.print({ targets }, () =>
       table(
-        ['TARGET', 'URL', 'MODE', 'MQTT'],
-        targets.map(({ name, url, mode, protocol }) => [name, url, mode, protocol]),
+        ['TARGET', 'URL', 'MODE', 'MQTT', 'CREDENTIALS', 'ON CONFLICT', 'OUTBOX'],
+        targets.map((one) => [
+          one.name,
+          one.url,
+          one.mode,
+          one.protocol,
+          one.credentials,
+          one.onConflict,
+          one.outboxPolicy,
+        ]),
       ),
     );
   } finally {

@@ -5,15 +5,17 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { IConnectPacket } from 'mqtt-packet';
 import { fail } from '../../core/errors.ts';
 import { writeJson } from '../../core/json.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { DISCONNECT, type Refusal } from './answers.ts';
+import { authenticated, type DoubleToken } from './credentials.ts';
 import type { DeviceRefusal, Quirks } from './device-api.ts';
 import { type Limits, limitsOf, type ToldLimits } from './limits.ts';
 import { type Received, ReceivedStore, receivedDocument } from './received.ts';
-import { type DoubleToken, Session, type SessionHost } from './session.ts';
+import { Session, type SessionHost } from './session.ts';
 
 export interface DoubleOptions {
   readonly tokens: readonly DoubleToken[];
@@ -30,6 +32,8 @@ export interface DoubleOptions {
   /** The other limits of the tenant profile, and whether they are told (ThingsBoard >= 3.8). */
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
+  /** PEM: speaks TLS, and wants a client certificate without needing one. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   /** From a newcomer's CONNACK to the close of the eldest session, milliseconds (default 20). */
   readonly takeoverDelayMs?: number;
 }
@@ -91,6 +95,7 @@ class Double implements ThingsBoardDouble, SessionHost {
   readonly refusedDevices = new Map<string, DeviceRefusal>();
   port: number;
   httpPort: number | null;
+  private readonly tls: { readonly key: string; readonly cert: string } | null;
   private readonly tokens: readonly DoubleToken[];
   private readonly takeoverDelayMs: number;
   private readonly connections = new Set<Session>();
@@ -111,6 +116,7 @@ class Double implements ThingsBoardDouble, SessionHost {
     const { limits, told } = limitsOf(options.rate ?? null, options.limits ?? {});
     this.limits = limits;
     this.told = told;
+    this.tls = options.tls ?? null;
     this.tokens = options.tokens;
     this.takeoverDelayMs = options.takeoverDelayMs ?? DEFAULT_TAKEOVER_DELAY_MS;
   }
@@ -122,7 +128,14 @@ class Double implements ThingsBoardDouble, SessionHost {
 
   async restart(): Promise<void> {
     if (this.server !== null) return;
-    const server = createServer((socket) => this.accept(socket));
+    const accept = (socket: Socket): void => this.accept(socket);
+    const { tls } = this;
+    // Any certificate is let in: whether it is a device's is a matter of its fingerprint, as with the real one.
+    const server =
+      tls === null
+        ? createServer(accept)
+        : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: false }, accept);
+    server.on('tlsClientError', () => undefined);
     this.port = await listen(server, this.port, this.host);
     this.server = server;
   }
@@ -144,12 +157,9 @@ class Double implements ThingsBoardDouble, SessionHost {
     if (this.frozen) session.freeze();
   }
 
-  /** The client ID does not count for access tokens, nor does a password. */
-  authenticate({ username, clientId }: IConnectPacket): DoubleToken | Refusal {
+  authenticate(connect: IConnectPacket, certificate: string | null): DoubleToken | Refusal {
     this.connectCount += 1;
-    if (this.refusal !== null) return this.refusal;
-    if (username === undefined) return clientId === '' ? 'no-credentials' : 'unknown-client-id';
-    return this.tokens.find(({ token }) => token === username) ?? 'bad-credentials';
+    return this.refusal ?? authenticated(this.tokens, connect, certificate);
   }
 
   /** actors.session.max_concurrent_sessions_per_device is 1: the newcomer stays. */

@@ -7,6 +7,7 @@
  * What the client sends that is no MQTT ends the session, never the server.
  */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import {
   generate,
   type IConnectPacket,
@@ -18,6 +19,7 @@ import {
 import { writeJson } from '../../core/json.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import { ANSWERS, type Answer, answerAtQos0, CONNACK, DISCONNECT, type Refusal, SUBSCRIBABLE } from './answers.ts';
+import type { DoubleToken } from './credentials.ts';
 import {
   type ApiContext,
   type DeviceRefusal,
@@ -31,13 +33,6 @@ import { type Limits, RateLimiters, type ToldLimits } from './limits.ts';
 import { type Incoming, PacketStream } from './packets.ts';
 import type { ReceivedStore } from './received.ts';
 
-export interface DoubleToken {
-  readonly token: string;
-  /** Name of the device whose credentials this is. */
-  readonly device: string;
-  readonly gateway: boolean;
-}
-
 /** What a session needs of its server. */
 export interface SessionHost {
   readonly clock: Clock;
@@ -46,7 +41,8 @@ export interface SessionHost {
   readonly told: ToldLimits;
   readonly store: ReceivedStore;
   readonly refusedDevices: ReadonlyMap<string, DeviceRefusal>;
-  authenticate(connect: IConnectPacket): DoubleToken | Refusal;
+  /** `certificate`: fingerprint of the client's, null without one. */
+  authenticate(connect: IConnectPacket, certificate: string | null): DoubleToken | Refusal;
   /** The session has its CONNACK; the eldest of the same device has to go. */
   standing(session: Session): void;
   closed(session: Session): void;
@@ -112,7 +108,7 @@ export class Session {
     }
     this.version = packet.protocolVersion === 5 ? 5 : 4;
     this.clientId = packet.clientId;
-    const verdict = this.host.authenticate(packet);
+    const verdict = this.host.authenticate(packet, this.certificate());
     if (typeof verdict === 'string') {
       this.refuse(verdict);
       return;
@@ -125,6 +121,10 @@ export class Session {
     const sessionPresent = packet.clean === false;
     this.send({ cmd: 'connack', sessionPresent, returnCode: 0, reasonCode: 0 });
     this.host.standing(this);
+  }
+
+  private certificate(): string | null {
+    return this.socket instanceof TLSSocket ? (this.socket.getPeerCertificate().fingerprint256 ?? null) : null;
   }
 
   private refuse(refusal: Refusal): void {
@@ -279,7 +279,9 @@ export class Session {
 
   /** The connection breaks off without a word. */
   drop(): void {
-    this.socket.resetAndDestroy();
+    // TLS sockets know no reset.
+    if (this.socket instanceof TLSSocket) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   freeze(): void {

@@ -8,10 +8,10 @@ import { replaceLineSettings } from './lines.ts';
 import { deleteMeter, insertMeter, replaceMeter } from './meters.ts';
 import { bumpRevision } from './revision.ts';
 import { openToken } from './sealed.ts';
-import { insertTarget } from './targets.ts';
+import { insertTarget, setTargetSettings } from './targets.ts';
 import type { NewMeter, NewTarget } from './types.ts';
 
-/** Without a token the stored one stays. */
+/** Without a token the stored one stays, and so do settings. */
 export type WantedTarget = Omit<NewTarget, 'token'> & Partial<Pick<NewTarget, 'token'>>;
 export type WantedMeter = NewMeter;
 
@@ -109,7 +109,7 @@ function applied(database: Database, change: FleetChange, replace: boolean): Fle
 }
 
 /** Adds or changes a target by its name. Tells whether anything changed. Throws INVALID_VALUE, DUPLICATE_TOKEN. */
-function storeTarget(database: Database, { token, ...target }: WantedTarget): boolean {
+export function storeTarget(database: Database, { token, settings, ...target }: WantedTarget): boolean {
   const { sql } = database;
   const known = sql
     .prepare<[string], WantedTarget & { readonly id: number }>(
@@ -118,7 +118,7 @@ function storeTarget(database: Database, { token, ...target }: WantedTarget): bo
     .get(target.name);
   if (known === undefined) {
     if (token === undefined) fail('INVALID_VALUE', `the target "${target.name}" is new: it needs a token`);
-    insertTarget(database, { ...target, token });
+    insertTarget(database, { ...target, token, ...(settings === undefined ? {} : { settings }) });
     return true;
   }
   const { id, ...stored } = known;
@@ -134,10 +134,29 @@ function storeTarget(database: Database, { token, ...target }: WantedTarget): bo
     )
     .all(id);
   let changed = differs;
+  if (settings !== undefined && setTargetSettings(database, target.name, settings)) changed = true;
   for (const { id: connectionId, meterId, sealed } of connections) {
     const own = meterId === null && token !== undefined ? token : openToken(database.sealing(), connectionId, sealed);
     // A token's fingerprint is of token and URL.
     if (changeToken(database, connectionId, target.url, own)) changed = true;
   }
   return changed;
+}
+
+/** Changes a stored target; tells whether anything is another now. Throws NOT_FOUND, INVALID_VALUE, DUPLICATE_TOKEN. */
+export function editTarget(
+  database: Database,
+  name: string,
+  change: Partial<Omit<NewTarget, 'name' | 'mode'>>,
+): boolean {
+  return inTransaction(database, () => {
+    const select = 'SELECT name, url, protocol, mode, ca_file AS caFile FROM target WHERE name = ?';
+    const known = database.sql.prepare<[string], WantedTarget>(select).get(name);
+    if (known === undefined) {
+      return fail('NOT_FOUND', `there is no target "${name}"`, { hint: 'look with `target list`' });
+    }
+    const changed = storeTarget(database, { ...known, ...change });
+    if (changed) bumpRevision(database.sql);
+    return changed;
+  });
 }

@@ -8,6 +8,7 @@ import { mapped } from '../errors.ts';
 import { loadProfiles } from './profiles.ts';
 import { revision } from './revision.ts';
 import { openSecrets, openToken } from './sealed.ts';
+import { targetOf } from './targets.ts';
 import type { Connection, Fleet, Line, Meter, Point, PointGroup, Target } from './types.ts';
 
 type Row<T, Columns> = Omit<T, keyof Columns> & Columns;
@@ -26,8 +27,11 @@ export function loadFleet(database: Database): Fleet {
   return inSnapshot(database, () => ({
     revision: revision(database),
     targets: sql
-      .prepare<[], Target>('SELECT id, name, url, protocol, mode, ca_file AS caFile FROM target ORDER BY id')
-      .all(),
+      .prepare<[], Omit<Target, 'settings'> & { readonly settings: string }>(
+        'SELECT id, name, url, protocol, mode, ca_file AS caFile, settings FROM target ORDER BY id',
+      )
+      .all()
+      .map(targetOf),
     connections: sql
       .prepare<[], ConnectionRow>(
         'SELECT id, target_id AS targetId, meter_id AS meterId, token, retired FROM connection ORDER BY id',

@@ -1,6 +1,7 @@
 /** The fleet without its secrets: what `status` and `health` speak of. Needs no sealing key. */
 import { type Database, inSnapshot } from '../database.ts';
 import { revision } from './revision.ts';
+import { targetOf } from './targets.ts';
 import type { Connection, Line, Meter, Target } from './types.ts';
 
 export interface FleetOutline {
@@ -23,8 +24,11 @@ export function loadOutline(database: Database): FleetOutline {
   return inSnapshot(database, () => ({
     revision: revision(database),
     targets: sql
-      .prepare<[], Target>('SELECT id, name, url, protocol, mode, ca_file AS caFile FROM target ORDER BY id')
-      .all(),
+      .prepare<[], Omit<Target, 'settings'> & { readonly settings: string }>(
+        'SELECT id, name, url, protocol, mode, ca_file AS caFile, settings FROM target ORDER BY id',
+      )
+      .all()
+      .map(targetOf),
     connections: sql
       .prepare<[], Switches<Omit<Connection, 'token'>, 'retired'>>(
         'SELECT id, target_id AS targetId, meter_id AS meterId, retired FROM connection ORDER BY id',

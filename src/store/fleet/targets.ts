@@ -3,7 +3,14 @@ import { fail } from '../../core/errors.ts';
 import { type Database, inTransaction } from '../database.ts';
 import { addConnection } from './connections.ts';
 import { bumpRevision } from './revision.ts';
-import type { NewTarget } from './types.ts';
+import {
+  DEFAULT_TARGET_SETTINGS,
+  type TargetSettings,
+  targetSettingsOf,
+  targetSettingsText,
+  validTargetSettings,
+} from './target-settings.ts';
+import type { NewTarget, Target } from './types.ts';
 import { canonicalTargetUrl, validName } from './validate.ts';
 
 /**
@@ -28,8 +35,12 @@ export function insertTarget(database: Database, target: NewTarget): number {
     fail('ALREADY_EXISTS', `there is a target "${name}" already`);
   }
   if (target.mode === 'device') requireRoomForDeviceTarget(database);
-  const insert = sql.prepare('INSERT INTO target (name, url, protocol, mode, ca_file) VALUES (?, ?, ?, ?, ?)');
-  const id = Number(insert.run(name, url, target.protocol, target.mode, target.caFile).lastInsertRowid);
+  const insert = sql.prepare(
+    'INSERT INTO target (name, url, protocol, mode, ca_file, settings) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const { protocol, mode, caFile, settings = DEFAULT_TARGET_SETTINGS } = target;
+  const text = targetSettingsText(validTargetSettings(settings));
+  const id = Number(insert.run(name, url, protocol, mode, caFile, text).lastInsertRowid);
   addConnection(database, { id, url }, null, target.token);
   return id;
 }
@@ -41,4 +52,17 @@ function requireRoomForDeviceTarget({ sql }: Database): void {
   if (sql.prepare('SELECT 1 FROM meter').get() !== undefined) {
     fail('INVALID_VALUE', 'there are meters already, which have no tokens for a target in device mode');
   }
+}
+
+/** A row of the table as a target. */
+export function targetOf({ settings, ...target }: Omit<Target, 'settings'> & { readonly settings: string }): Target {
+  return settings === '{}' ? target : { ...target, settings: targetSettingsOf(settings) };
+}
+
+/** Tells whether they were others. Within a transaction. Throws INVALID_VALUE. */
+export function setTargetSettings({ sql }: Database, name: string, settings: TargetSettings): boolean {
+  const text = targetSettingsText(validTargetSettings(settings));
+  return (
+    sql.prepare('UPDATE target SET settings = ? WHERE name = ? AND settings <> ?').run(text, name, text).changes > 0
+  );
 }

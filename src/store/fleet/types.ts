@@ -3,6 +3,7 @@ import type { MeterSecrets, MeterSettings } from '../../dlms/settings.ts';
 import type { PointOptions } from '../../reading/point-options.ts';
 import type { KeyedPoint } from '../../reading/point-text.ts';
 import type { LineSettings } from '../../transport/line-settings.ts';
+import type { TargetSettings } from './target-settings.ts';
 
 export type MqttProtocol = '5' | '3.1.1';
 
@@ -19,6 +20,8 @@ export interface Target {
   readonly mode: TargetMode;
   /** PEM file of the authority to trust besides the system's. */
   readonly caFile: string | null;
+  /** The defaults when absent. */
+  readonly settings?: TargetSettings;
 }
 
 /** One token on a target = one MQTT session. `meterId` null: the gateway's, or (device mode) the bridge's own device. */
@@ -26,7 +29,7 @@ export interface Connection {
   readonly id: number;
   readonly targetId: number;
   readonly meterId: number | null;
-  /** In clear here in memory, sealed on disk. Never log it. */
+  /** Or other credentials, as `credentialsText` writes them. In clear here in memory, sealed on disk. Never log it. */
   readonly token: string;
   /** Its meter was removed (`meterId` is null) and rows are left to deliver: no new rows, and it goes with the last. */
   readonly retired: boolean;
@@ -116,7 +119,9 @@ export interface NewTarget {
   readonly protocol: MqttProtocol;
   readonly mode: TargetMode;
   readonly caFile: string | null;
-  /** The gateway's token, or (device mode) that of the bridge's own device. */
+  /** The defaults when absent. */
+  readonly settings?: TargetSettings;
+  /** The gateway's token, or (device mode) that of the bridge's own device; or what `credentialsText` made. */
   readonly token: string;
 }
 

@@ -1,10 +1,13 @@
 /** What may be written into the fleet. Each function returns the value in its canonical form, or throws. */
 import { type ErrorCode, fail } from '../../core/errors.ts';
 import { optionsFault } from '../../reading/point-options.ts';
+import { isCredentials } from './credentials.ts';
 import type { NewMeter, NewPoint, NewPointGroup } from './types.ts';
 
 const LONGEST_NAME = 255;
 const LONGEST_TOKEN = 1024;
+/** A certificate with its chain and key. */
+const LONGEST_CREDENTIALS = 65_536;
 const DEFAULT_PORT: Readonly<Record<string, string>> = { 'mqtt:': '1883', 'mqtts:': '8883' };
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const CONTROL = /[\u0000-\u001f\u007f]/;
@@ -29,7 +32,8 @@ export function validToken(token: string): string {
   if (token === '' || /\s/.test(token) || CONTROL.test(token)) {
     fail('INVALID_VALUE', 'the token is empty or contains blanks or control characters');
   }
-  if (token.length > LONGEST_TOKEN) fail('INVALID_VALUE', `the token is longer than ${LONGEST_TOKEN} characters`);
+  const longest = isCredentials(token) ? LONGEST_CREDENTIALS : LONGEST_TOKEN;
+  if (token.length > longest) fail('INVALID_VALUE', `the token is longer than ${longest} characters`);
   return token;
 }
 

@@ -5,6 +5,7 @@ import { createAlertJournal } from './alerts.ts';
 import { createCommandJournal } from './commands.ts';
 import { createCounters } from './counters.ts';
 import { createDoubts } from './doubts.ts';
+import { createOutboxLimits } from './outbox-limits.ts';
 import type { CommitRequest, WriterRequest } from './requests.ts';
 import type { Totals } from './status.ts';
 import { OWN_DEVICE } from './types.ts';
@@ -12,7 +13,7 @@ import { OWN_DEVICE } from './types.ts';
 /**
  * Returns the ids of the outbox rows that a commit made, the first counter of a reservation, how many commands changed, and
  * nothing for the others.
- * Throws NOT_FOUND when a connection is gone, COUNTER_EXHAUSTED, or a SqliteError.
+ * Throws NOT_FOUND when a connection is gone, OUTBOX_FULL, COUNTER_EXHAUSTED, or a SqliteError.
  */
 export type Execute = (request: WriterRequest) => readonly number[];
 
@@ -38,6 +39,7 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
   );
 
   const counters = createCounters(sql);
+  const limits = createOutboxLimits(sql);
   const doubts = createDoubts(sql);
   const commands = createCommandJournal(sql);
   const changeAlert = createAlertJournal(sql);
@@ -49,6 +51,8 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
   function commit(cycle: CommitRequest): readonly number[] {
     for (const { kind, json } of cycle.learned) learn.run(kind, json, cycle.meterId);
     if (cycle.readingCount === 0 || cycle.connectionIds.length === 0) return [];
+    // What the bridge says of itself is little, and tells of the very trouble.
+    if (cycle.device !== OWN_DEVICE) for (const id of cycle.connectionIds) limits.makeRoom(id, cycle.createdAt);
     const rowIds = cycle.connectionIds.map((connectionId) => insertOutboxRow(connectionId, cycle));
     withhold(rowIds, cycle);
     count({ rows: rowIds.length });
