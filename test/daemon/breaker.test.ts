@@ -64,7 +64,7 @@ test('a suspended meter stays so over a restart, is probed when its rest is over
   expect(kept).toMatchObject({ failures: 8 });
 
   // The host was off for a while, and its monotonic clock begins anew.
-  const second = new VirtualClock(first.now() + 5000);
+  const second = new VirtualClock((kept?.restsUntil ?? 0) - 20_000);
   const after = await Daemon.start({ ...options, clock: second });
   await second.advance(10_000);
   expect(meterStatus(database)).toMatchObject({
