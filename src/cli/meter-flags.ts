@@ -120,7 +120,9 @@ export function meterFromFlags(flags: MeterFlags): { settings: MeterSettings; se
 }
 
 /** The flags that each setting comes from. */
-const FLAGS_OF_SETTING: Readonly<Record<Exclude<keyof MeterSettings, 'quirks'>, readonly (keyof MeterFlags)[]>> = {
+const FLAGS_OF_SETTING: Readonly<
+  Record<Exclude<keyof MeterSettings, 'quirks' | 'identify' | 'push'>, readonly (keyof MeterFlags)[]>
+> = {
   client: ['client'],
   server: ['server'],
   physical: ['physical', 'serialNumber'],
@@ -194,6 +196,8 @@ function settingsFromFlags(flags: MeterFlags): MeterSettings {
     preEstablished: preEstablishedOf(flags),
     quirks: quirksFrom(flags.quirk ?? []),
     session: parseChoice('--session', flags.session, SESSION_POLICIES),
+    identify: [],
+    push: [],
   };
 }
 

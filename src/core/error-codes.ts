@@ -79,6 +79,18 @@ export const ERROR_CODES = {
     true,
     'the other side closed the connection: is another client connected to this meter?',
   ),
+  NOT_DIALLED_IN: row(
+    'transport',
+    'line',
+    true,
+    'the meter dials in by itself: wait until it does, and check that it calls this host and port',
+  ),
+  UNKNOWN_CALLER: row(
+    'line',
+    'config',
+    false,
+    'who calls or pushes is no meter of this line: add it with `meter add`, and --identify says by what it is known',
+  ),
   LINE_REFUSED: row(
     'transport',
     'line',
@@ -302,6 +314,12 @@ export const ERROR_CODES = {
     'credentials',
     false,
     'a key is needed for this: give the block cipher key and the authentication key; --accept-unverified opens without the latter',
+  ),
+  PUSH_NOT_PROTECTED: row(
+    'security',
+    'meter',
+    false,
+    'the push is protected less than the meter is configured for: set the push setup of the meter, or --security',
   ),
   REPLAYED: row(
     'security',

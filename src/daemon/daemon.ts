@@ -10,6 +10,7 @@ import { asBridgeError } from '../core/errors.ts';
 import { Admission, type AdmissionLimits, DEFAULT_ADMISSION } from '../line/admission.ts';
 import { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/events.ts';
+import type { PushEvents } from '../polling/push-events.ts';
 import type { Reading, ReadingValue } from '../reading/reading.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { EventBus } from '../runtime/events.ts';
@@ -35,6 +36,7 @@ import { FleetRunner } from './fleet-runner.ts';
 import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { PublisherSet } from './publisher-set.ts';
+import { logPushes } from './push-board.ts';
 import { type DaemonFigures, type DaemonStatus, earlierMeters, StatusBoard } from './status-board.ts';
 import { VitalSigns } from './vital-signs.ts';
 
@@ -64,6 +66,7 @@ const DRAIN_MS = 30_000;
 
 export class Daemon {
   readonly polling: EventBus<PollingEvents>;
+  readonly pushes: EventBus<PushEvents>;
   readonly thingsboard: EventBus<ThingsBoardEvents>;
   readonly devices: DeviceManager;
   readonly board: StatusBoard;
@@ -121,11 +124,12 @@ export class Daemon {
     this.writer = writer;
     this.outbox = createOutboxReader(database);
     this.polling = new EventBus<PollingEvents>(onListenerError);
+    this.pushes = new EventBus<PushEvents>(onListenerError);
     this.thingsboard = new EventBus<ThingsBoardEvents>(onListenerError);
     this.devices = new DeviceManager(clock, onListenerError);
     this.vitals = new VitalSigns(clock, this.polling);
     const earlier = earlierMeters(loadStatus(database));
-    this.board = new StatusBoard(clock, this.polling, this.thingsboard, this.devices, earlier);
+    this.board = new StatusBoard(clock, this.polling, this.thingsboard, this.devices, this.pushes, earlier);
     this.hostClock = new HostClock(clock, writer, log);
     this.fleet = new FleetRunner({
       database,
@@ -133,6 +137,7 @@ export class Daemon {
       clock,
       hostTime: this.hostClock.time,
       events: this.polling,
+      pushes: this.pushes,
       devices: this.devices,
       admission: new Admission(options.admission ?? DEFAULT_ADMISSION, clock),
       earlier: new Map([...earlier].map(([id, { connection }]) => [id, connection])),
@@ -164,6 +169,11 @@ export class Daemon {
     });
     this.polling.on('committed', ({ connectionIds }) => this.publishers.notify(connectionIds));
     this.polling.on('profile', ({ connectionIds }) => this.publishers.notify(connectionIds));
+    this.pushes.on('pushed', ({ meterId, connectionIds }) => {
+      this.publishers.notify(connectionIds);
+      this.fleet.pushed(meterId);
+    });
+    logPushes(this.pushes, log);
     logEvents(this.polling, this.thingsboard, this.devices, log);
   }
 

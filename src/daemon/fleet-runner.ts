@@ -10,11 +10,13 @@ import type { Admission } from '../line/admission.ts';
 import type { DeviceManager } from '../line/device-manager.ts';
 import type { SavedRecovery } from '../line/recovery.ts';
 import { keepsSession } from '../line/session-policy.ts';
-import { LineWorker } from '../line/worker.ts';
+import type { MeterLine } from '../line/worker-types.ts';
 import { type Knowledge, knowledgeOf } from '../meter/knowledge.ts';
 import type { PollingEvents } from '../polling/events.ts';
 import { MeterReader, type ReadMeter } from '../polling/meter-reader.ts';
 import type { PolledGroup } from '../polling/poller.ts';
+import type { PushEvents } from '../polling/push-events.ts';
+import type { PushIntake } from '../polling/push-intake.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { HostTime } from '../runtime/host-time.ts';
@@ -24,7 +26,8 @@ import { knownIdentity } from '../store/fleet/identity.ts';
 import { connectionsOfMeter, loadLearned } from '../store/fleet/load.ts';
 import type { Fleet, Line, Meter, Point, Profile } from '../store/fleet/types.ts';
 import type { Writer } from '../store/local/types.ts';
-import { framingOf, isNetwork, parseLink, signsOn, transportOf } from '../transport/link-address.ts';
+import { lineOf } from './line-of.ts';
+import { intakeOf } from './push-intakes.ts';
 import { securityPortsOf } from './security-ports.ts';
 import type { MeterConnection } from './status-board.ts';
 
@@ -34,6 +37,7 @@ export interface FleetRunnerDependencies {
   readonly clock: Clock;
   readonly hostTime: HostTime;
   readonly events: EventBus<PollingEvents>;
+  readonly pushes: EventBus<PushEvents>;
   readonly devices: DeviceManager;
   /** Bounds what is connected to over a network. */
   readonly admission: Admission;
@@ -57,11 +61,13 @@ interface RunningMeter {
   readonly knowledge: Knowledge;
   /** Null: it cannot be run as it is configured. */
   readonly reader: MeterReader | null;
+  readonly intake: PushIntake | null;
+  readonly isPolled: boolean;
 }
 
 export class FleetRunner {
   private readonly deps: FleetRunnerDependencies;
-  private readonly lines = new Map<number, LineWorker>();
+  private readonly lines = new Map<number, MeterLine>();
   /** The line's settings when it was started. */
   private readonly lineSettings = new Map<number, string>();
   /** Lines that are being closed: their ports are not free yet. */
@@ -82,7 +88,7 @@ export class FleetRunner {
   }
 
   /** After `stop` those that were stopped last. */
-  get activeLines(): ReadonlyMap<number, LineWorker> {
+  get activeLines(): ReadonlyMap<number, MeterLine> {
     return this.lines;
   }
 
@@ -116,6 +122,11 @@ export class FleetRunner {
     if (running === undefined || statistics === undefined) return null;
     const rest = this.lines.get(running.lineId)?.meterRest(meterId);
     return { ...statistics, recovery: null, nextAttemptAt: null, ...rest, resumes: running.resumes };
+  }
+
+  /** A meter that is asked for nothing is there when it pushes. */
+  pushed(meterId: number): void {
+    if (this.meters.get(meterId)?.isPolled === false) this.deps.devices.get('meter', meterId)?.answered();
   }
 
   /** A meter as commands have it, a disabled one too; null when there is none of that name, or not yet. */
@@ -161,8 +172,10 @@ export class FleetRunner {
     const knowledge = knowledgeOf(learned);
     const monitor = devices.register({ kind: 'meter', id, name }, earlier.get(id)?.lastSeen ?? null);
     let reader: MeterReader | null = null;
+    let intake: PushIntake | null = null;
     try {
-      reader = this.readerOf(wanted, learned, knowledge);
+      intake = intakeOf(wanted.meter, wanted.polled, learned, knowledge, this.deps);
+      reader = this.readerOf(wanted, learned, knowledge, intake);
     } catch (thrown) {
       // One meter that cannot be run must not keep the others from it.
       const error = asBridgeError(thrown);
@@ -170,7 +183,9 @@ export class FleetRunner {
       const nothing = { failures: [], skipped: [] };
       events.emit('failed', { meterId: id, meter: name, cycleId: randomUUID(), error, ...nothing });
     }
-    this.meters.set(id, { fingerprint: fingerprintOf(wanted), lineId, resumes, knowledge, reader });
+    const isPolled = wanted.polled.groups.length > 0 || wanted.polled.profiles.length > 0;
+    const fingerprint = fingerprintOf(wanted);
+    this.meters.set(id, { fingerprint, lineId, resumes, knowledge, reader, intake, isPolled });
     reader?.start();
   }
 
@@ -191,20 +206,18 @@ export class FleetRunner {
     { meter, line: { settings }, line: wantedLine, polled }: WantedMeter,
     learned: ReadonlyMap<string, string>,
     knowledge: Knowledge,
+    intake: PushIntake,
   ): MeterReader {
     const { database, writer, log } = this.deps;
     const line = this.lineOf(wantedLine);
     const shortest = Math.min(...[...polled.groups, ...polled.profiles].map(({ intervalMs }) => intervalMs));
     const keepSession = keepsSession(meter.settings.session, settings.session, shortest);
     const security = securityPortsOf(meter, database, writer);
-    line.setMeter({ ...meter, security, keepSession }, this.savedOf(meter));
-    return new MeterReader(polled, {
-      ...this.deps,
-      line,
-      learned,
-      knowledge,
-      log: log.child({ room: 'polling', meter: meter.name }),
-    });
+    const deps = { ...this.deps, line, learned, knowledge, log: log.child({ room: 'polling', meter: meter.name }) };
+    const reader = new MeterReader(polled, deps);
+    const onReachable = (): void => reader.wake();
+    line.setMeter({ ...meter, security, keepSession, pushes: intake, onReachable }, this.savedOf(meter));
+    return reader;
   }
 
   /** The run of failures that an earlier process left, unless an operator wanted the meter tried anew since. */
@@ -216,9 +229,9 @@ export class FleetRunner {
     return earlier.recovery;
   }
 
-  private endMeter(id: number, { lineId, reader }: RunningMeter): void {
+  private endMeter(id: number, { lineId, reader, intake }: RunningMeter): void {
     this.meters.delete(id);
-    const ended = Promise.all([reader?.stop(), this.lines.get(lineId)?.removeMeter(id)]).then(() => {
+    const ended = Promise.all([reader?.stop(), intake?.stop(), this.lines.get(lineId)?.removeMeter(id)]).then(() => {
       this.ending.delete(id);
       if (this.fleet !== null) this.apply(this.fleet);
     });
@@ -226,7 +239,7 @@ export class FleetRunner {
   }
 
   /** Closing the port also ends a cycle that waits for a meter which does not answer. */
-  private closeLine(id: number, line: LineWorker): void {
+  private closeLine(id: number, line: MeterLine): void {
     this.closingLines.add(id);
     const closed = line
       .stop()
@@ -239,28 +252,13 @@ export class FleetRunner {
     this.closing.add(closed);
   }
 
-  private lineOf({ id, link, settings }: Line): LineWorker {
-    const running = this.lines.get(id);
+  private lineOf(line: Line): MeterLine {
+    const running = this.lines.get(line.id);
     if (running !== undefined) return running;
-    const { clock, log, devices, admission } = this.deps;
-    const address = parseLink(link);
-    const worker = new LineWorker({
-      transport: transportOf(address, clock, settings),
-      framing: framingOf(address),
-      signsOn: signsOn(address),
-      network: isNetwork(address),
-      ...(address.kind === 'tcp' ? { admit: () => admission.admit(address.host) } : {}),
-      id,
-      name: link,
-      devices,
-      idleCloseMs: settings.idleCloseMs,
-      keepAliveMs: settings.keepAliveMs,
-      clock,
-      log: log.child({ room: 'line', line: link }),
-    });
-    this.lines.set(id, worker);
-    this.lineSettings.set(id, JSON.stringify(settings));
-    return worker;
+    const begun = lineOf(line, this.deps);
+    this.lines.set(line.id, begun);
+    this.lineSettings.set(line.id, JSON.stringify(line.settings));
+    return begun;
   }
 }
 

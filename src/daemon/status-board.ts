@@ -9,6 +9,7 @@ import type { MeterRest } from '../line/meter-slot.ts';
 import type { ConnectionState } from '../line/states.ts';
 import type { CycleCommitted, CycleFailed, PollingEvents, ProfileCommitted } from '../polling/events.ts';
 import type { PointFailure } from '../polling/point-ledger.ts';
+import type { PushEvents, PushStored } from '../polling/push-events.ts';
 import type { Reading, ReadingValue } from '../reading/reading.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
@@ -18,6 +19,7 @@ import type { StatusEntry } from '../store/local/types.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { PollTimes } from './poll-times.ts';
 import { PublishRate } from './publish-rate.ts';
+import { PushBoard, type PushStatus } from './push-board.ts';
 
 /** How a meter is reached; what of it is kept over a restart, too. */
 export interface MeterConnection extends DeviceStatistics, MeterRest {
@@ -51,6 +53,8 @@ export interface MeterStatus {
   /** By OBIS code. */
   profiles: Record<string, ProfileStatus>;
   values: Record<string, { readonly value: string; readonly unit: string | null; readonly ts: number }>;
+  /** null for a meter that has not pushed. */
+  push: PushStatus | null;
 }
 
 /** A profile that is followed. */
@@ -115,9 +119,14 @@ export class StatusBoard {
     polling: EventBus<PollingEvents>,
     thingsboard: EventBus<ThingsBoardEvents>,
     devices: DeviceManager,
+    pushes: EventBus<PushEvents>,
     earlier: ReadonlyMap<number, MeterStatus>,
   ) {
     this.clock = clock;
+    const pushBoard = new PushBoard(pushes, (id) => {
+      this.meter(id).push = pushBoard.of(id);
+    });
+    pushes.on('pushed', (push) => this.onPushed(push));
     this.startedAt = clock.now();
     for (const [id, { lastReadingAt, values, identity, clockDrift }] of earlier)
       this.meters.set(id, { ...FRESH, lastReadingAt, values, identity, clockDrift });
@@ -256,6 +265,14 @@ export class StatusBoard {
     meter.profiles = { ...meter.profiles, [obis]: { ...nothing, ...meter.profiles[obis], ...changes } };
   }
 
+  private onPushed({ meterId, cycleId, connectionIds, readings, receivedAt }: PushStored): void {
+    if (readings.length > 0) this.rate.committedCycle(cycleId, connectionIds.length, this.clock.monotonic());
+    this.readings += readings.length;
+    const meter = this.meter(meterId);
+    meter.lastReadingAt = receivedAt;
+    for (const reading of readings) meter.values[reading.key] = valueOfReading(reading);
+  }
+
   private onFailed({ meterId, error, failures, skipped }: CycleFailed): void {
     this.count(error);
     const meter = this.meter(meterId);
@@ -298,6 +315,7 @@ const FRESH: MeterStatus = {
   clockDrift: null,
   profiles: {},
   values: {},
+  push: null,
 };
 
 /** A meter that answers and gives nothing is in trouble all the same, and one that failed until it has answered again. */

@@ -73,6 +73,10 @@ export interface MeterSettings {
   /** Deviations of this meter; see `quirks.ts`. */
   readonly quirks: Partial<Quirks>;
   readonly session: SessionPolicy;
+  /** By what a meter is known that dials in: texts of `transport/dial-in.ts`. */
+  readonly identify: readonly string[];
+  /** What the meter pushes and under which keys that goes: texts of `reading/push-point.ts`. */
+  readonly push: readonly string[];
 }
 
 export const DEFAULT_METER_SETTINGS: MeterSettings = {
@@ -101,6 +105,8 @@ export const DEFAULT_METER_SETTINGS: MeterSettings = {
   clockSetWithinMs: 0,
   quirks: {},
   session: 'auto',
+  identify: [],
+  push: [],
 };
 
 /** What must not be seen: kept sealed in the database, never logged. */

@@ -15,6 +15,9 @@ export interface LineAccessOptions {
   readonly clock: Clock;
   /** Waits for leave to open the line; the function it gives is called when the opening is over. */
   readonly admit?: () => Promise<() => void>;
+  /** Whether there is anything to open; always when absent. */
+  readonly isReachable?: () => boolean;
+  readonly onOctets?: (bytes: Uint8Array) => void;
   /** An open line broke: every association over it is gone. */
   readonly onLost: (reason: BridgeError) => void;
 }
@@ -32,15 +35,17 @@ export class LineAccess {
     this.options = options;
     this.monitor = options.monitor;
     this.recovery = new Recovery(LINE_RECOVERY, options.clock);
-    this.port = new LinePort(options.transport, (reason) => {
+    const onClosed = (reason: BridgeError): void => {
       this.monitor.lost(reason);
       options.onLost(reason);
-    });
+    };
+    this.port = new LinePort(options.transport, onClosed, options.onOctets);
   }
 
-  /** Milliseconds for which the line is not to be opened. */
+  /** Milliseconds for which the line is not to be opened; Infinity: until its meter opens it. */
   get restMs(): number {
-    return this.port.isOpen ? 0 : this.recovery.restMs;
+    if (this.port.isOpen) return 0;
+    return this.options.isReachable?.() === false ? Number.POSITIVE_INFINITY : this.recovery.restMs;
   }
 
   get isDown(): boolean {
@@ -53,6 +58,9 @@ export class LineAccess {
    */
   async ensureOpen(style: SignOnStyle, urgent: boolean): Promise<void> {
     if (this.port.isOpen) return;
+    if (this.options.isReachable?.() === false) {
+      fail('NOT_DIALLED_IN', `${this.port.description} has not dialled in`);
+    }
     if (!urgent && this.recovery.restMs > 0 && this.error !== null) throw this.error;
     this.monitor.attempt();
     const opened = await this.admitted();

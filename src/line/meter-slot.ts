@@ -4,6 +4,7 @@ import type { MeterSecrets, MeterSettings } from '../dlms/settings.ts';
 import type { MeterSession, SecurityPorts } from '../meter/session.ts';
 import type { SignOnStyle } from '../transport/transport.ts';
 import type { DeviceMonitor } from './device-manager.ts';
+import type { PushTaker } from './heard-push.ts';
 import type { Recovery, SavedRecovery } from './recovery.ts';
 
 export interface MeterOnLine {
@@ -14,6 +15,10 @@ export interface MeterOnLine {
   readonly security: SecurityPorts;
   /** False releases the association after each job. */
   readonly keepSession?: boolean;
+  /** Who takes what the meter pushes; without it pushes are only logged. */
+  readonly pushes?: PushTaker;
+  /** On lines where meters dial in: it can be reached from now on. */
+  readonly onReachable?: () => void;
 }
 
 /** How a meter's line sees it; `recovery` is what is kept over a restart. */

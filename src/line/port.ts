@@ -6,15 +6,21 @@ import type { SignOnStyle, Transport, TransportEvents } from '../transport/trans
 export class LinePort implements Wire {
   private readonly transport: Transport;
   private readonly onClosed: (reason: BridgeError) => void;
+  private readonly onOctets: (bytes: Uint8Array) => void;
   /** Of all openings. */
   octetsReceived = 0;
   private receiver: WireReceiver | null = null;
   private state: 'closed' | 'open' = 'closed';
 
-  /** `onClosed` hears when an open line breaks: every association over it is gone. */
-  constructor(transport: Transport, onClosed: (reason: BridgeError) => void) {
+  /** `onClosed` hears when an open line breaks: every association over it is gone. `onOctets` hears all that comes. */
+  constructor(
+    transport: Transport,
+    onClosed: (reason: BridgeError) => void,
+    onOctets: (bytes: Uint8Array) => void = () => undefined,
+  ) {
     this.transport = transport;
     this.onClosed = onClosed;
+    this.onOctets = onOctets;
   }
 
   get isOpen(): boolean {
@@ -32,6 +38,7 @@ export class LinePort implements Wire {
       data: (bytes) => {
         this.octetsReceived += bytes.length;
         this.receiver?.data(bytes);
+        this.onOctets(bytes);
       },
       closed: (reason) => this.broken(reason),
     };

@@ -16,7 +16,8 @@ import { JobQueue, type Queued } from './job-queue.ts';
 import { LineAccess } from './line-access.ts';
 import { type MeterOnLine, type MeterRest, MeterSlot } from './meter-slot.ts';
 import { METER_RECOVERY, Recovery, type SavedRecovery } from './recovery.ts';
-import type { LineSnapshot, LineWorkerOptions, MeterJob } from './worker-types.ts';
+import { unsolicitedTaker } from './unsolicited.ts';
+import type { LineSnapshot, LineWorkerOptions, MeterJob, MeterLine } from './worker-types.ts';
 
 interface QueuedJob extends Queued {
   readonly meterId: number;
@@ -32,7 +33,7 @@ const STOP_WITHIN_MS = 5000;
 /** So many jobs in a row without one octet from anybody: the connection is taken for dead. */
 const SILENT_JOBS = 2;
 
-export class LineWorker {
+export class LineWorker implements MeterLine {
   private readonly options: LineWorkerOptions;
   private readonly access: LineAccess;
   private readonly devices: DeviceManager;
@@ -47,14 +48,16 @@ export class LineWorker {
   private silentJobs = 0;
 
   constructor(options: LineWorkerOptions) {
-    const { id = 0, transport, name = transport.description, clock, log, admit } = options;
+    const { id = 0, transport, name = transport.description, clock, log, admit, isReachable, onOctets } = options;
     this.options = options;
     this.devices =
       options.devices ?? new DeviceManager(clock, ({ message }) => log.error({ err: message }, 'listener failed'));
     this.access = new LineAccess({
       transport,
-      monitor: this.devices.register({ kind: 'line', id, name }),
+      monitor: options.monitor ?? this.devices.register({ kind: 'line', id, name }),
       clock,
+      ...(isReachable !== undefined && { isReachable }),
+      ...(onOctets !== undefined && { onOctets }),
       ...(admit === undefined ? {} : { admit }),
       onLost: (reason) => this.onLost(reason),
     });
@@ -81,6 +84,7 @@ export class LineWorker {
       wire: this.access.port,
       clock,
       log: log.child({ meter: meter.name }),
+      ...unsolicitedTaker(meter, this.access.port.description, clock),
     });
     const monitor = this.devices.register({ kind: 'meter', id: meter.id, name: meter.name });
     const slot = new MeterSlot(meter, session, new Recovery(METER_RECOVERY, clock), monitor);
@@ -107,6 +111,11 @@ export class LineWorker {
   /** Ends the rest of a meter that failed: an operator wants it tried now. */
   retryMeter(meterId: number): void {
     this.slots.get(meterId)?.retry();
+  }
+
+  /** Whether an association with this meter stands over the open line. */
+  isAssociated(meterId: number): boolean {
+    return this.access.port.isOpen && this.slots.get(meterId)?.session.isAssociated === true;
   }
 
   /** Milliseconds for which a poll of this meter would be wasted: it, or the line, failed lately or is suspended. */

@@ -42,6 +42,9 @@ export function linksOf(address: LinkAddress): readonly LinkAddress[] {
       return [address, parseLink(`${address.framing === 'wrapper' ? 'tcp+hdlc' : 'tcp'}://${place}`)];
     }
     case 'udp':
+    case 'listen+tcp':
+    case 'listen+udp':
+    case 'listen+serial':
       return [address];
     case 'serial':
     case 'serial+e': {

@@ -37,8 +37,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly security: SecurityPorts;
-  /** What the meter sends unasked while its association stands; confirmed already where it wants that. It is logged anyway. */
-  readonly onUnsolicited?: (apdu: UnsolicitedApdu) => void;
+  /** What the meter sends unasked while its association stands; confirmed, where it wants that, when this resolves with true. */
+  readonly onUnsolicited?: (apdu: UnsolicitedApdu) => Promise<boolean>;
 }
 
 /** What a ciphered association needs from outside. */
@@ -221,7 +221,7 @@ export class MeterSession implements ServiceCarrier {
       preEstablished: settings.preEstablished !== null,
       noRelease: this.quirks.noRelease || settings.preEstablished !== null,
       ensureCounters: () => this.ensureCounters(),
-      onUnsolicited: (apdu) => onUnsolicited?.(apdu),
+      onUnsolicited: async (apdu) => (await onUnsolicited?.(apdu)) ?? true,
     });
     await standing.open();
     return standing;

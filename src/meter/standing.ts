@@ -18,7 +18,8 @@ export interface StandingOptions {
   readonly noRelease: boolean;
   /** Before each step of the association: makes sure that it can take the counters that it may need. */
   ensureCounters(): Promise<void>;
-  onUnsolicited(apdu: UnsolicitedApdu): void;
+  /** Resolves with whether the notification is kept; what is not kept is not confirmed. */
+  onUnsolicited(apdu: UnsolicitedApdu): Promise<boolean>;
 }
 
 /** APDUs that answer nothing (notifications, answers to requests given up) are passed over, but not for ever. */
@@ -109,7 +110,7 @@ export class StandingAssociation {
         const apdu = await answer;
         await options.ensureCounters();
         const { send, event } = association.receive(apdu);
-        if (event?.kind === 'unsolicited') this.handOut(event);
+        if (event?.kind === 'unsolicited') await this.handOut(event);
         else if (event?.kind === 'disregarded') this.passOver(event.error);
         else if (event !== null && event.kind !== 'block') return event;
         if (send.length === 0 && event?.kind !== 'block') passedOver += 1;
@@ -127,7 +128,7 @@ export class StandingAssociation {
       await this.options.ensureCounters();
       const { send, event } = this.association.receive(octets);
       for (const apdu of send) this.channel.notify(apdu);
-      if (event?.kind === 'unsolicited') this.handOut(event);
+      if (event?.kind === 'unsolicited') await this.handOut(event);
       else if (event?.kind === 'disregarded') this.passOver(event.error);
       else if (event !== null && 'error' in event) {
         this.log.warn({ code: event.error.code }, 'an unasked APDU lost the association');
@@ -142,13 +143,12 @@ export class StandingAssociation {
     this.log.warn({ code, reason: message }, 'a message of the meter is not believed, and passed over');
   }
 
-  private handOut({ apdu, confirmation }: Extract<AssociationEvent, { kind: 'unsolicited' }>): void {
-    this.log.info(
-      { apdu: apdu.apdu, confirmed: confirmation !== null, ...aboutOf(apdu) },
-      'notification from the meter',
-    );
-    if (confirmation !== null) this.channel.notify(confirmation);
-    this.options.onUnsolicited(apdu);
+  /** The next request waits meanwhile: its counter comes after that of the confirmation. */
+  private async handOut({ apdu, confirmation }: Extract<AssociationEvent, { kind: 'unsolicited' }>): Promise<void> {
+    const kept = await this.options.onUnsolicited(apdu);
+    const confirmed = confirmation !== null && kept;
+    this.log.info({ apdu: apdu.apdu, confirmed, ...aboutOf(apdu) }, 'notification from the meter');
+    if (confirmed) this.channel.notify(confirmation);
   }
 }
 

@@ -79,6 +79,12 @@ export class MeterReader {
     for (const profile of this.profiles) profile.start();
   }
 
+  /** The meter can be reached from now on: what is due is read. */
+  wake(): void {
+    this.poller.wake();
+    for (const profile of this.profiles) profile.wake();
+  }
+
   /** Somebody has decided who the meter is. */
   decided(known: KnownIdentity): void {
     const { id: meterId, name: meter } = this.meter;

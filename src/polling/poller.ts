@@ -90,6 +90,12 @@ export class MeterPoller {
     if (this.meter.groups.length > 0) this.arm();
   }
 
+  /** The meter can be reached from now on: what is due is read, and all of it when nothing was read yet. */
+  wake(): void {
+    for (const group of this.meter.groups) if (!this.lastDue.has(group)) this.due.add(group);
+    this.readDue(this.deps.clock.now());
+  }
+
   /** Ends the schedule; a cycle under way is committed first. */
   async stop(): Promise<void> {
     this.timer?.cancel();

@@ -103,6 +103,11 @@ export class ProfilePoller {
     this.timer = this.deps.clock.setTimer(wait, () => this.onDue());
   }
 
+  /** The meter can be reached from now on: what is missing is fetched. */
+  wake(): void {
+    this.begin();
+  }
+
   /** Ends the schedule; a part under way is committed first. */
   async stop(): Promise<void> {
     this.timer?.cancel();

@@ -140,6 +140,7 @@ function ownValue(name: string, text: string): unknown {
 
 function settingValue(name: string, text: string): unknown {
   if (name === 'quirks') return text === NONE ? [] : text.split(/[\s,;]+/).filter((quirk) => quirk !== '');
+  if (Array.isArray(DEFAULT_METER_SETTINGS[name as keyof MeterSettings])) return linesOf(text);
   if (text === NONE && DEFAULT_METER_SETTINGS[name as keyof MeterSettings] === null) return null;
   if (text.startsWith('{')) return jsonOf(text);
   if (NUMBERS.has(name)) return number(text);
@@ -221,6 +222,7 @@ function cellsOf(meter: WholeMeter, templates: TemplateFinder): Readonly<Record<
 }
 
 function settingText(value: MeterSettings[keyof MeterSettings]): string {
+  if (Array.isArray(value)) return lineCell(value as readonly string[]);
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? NONE);
 }
 

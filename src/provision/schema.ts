@@ -14,7 +14,9 @@ import {
 } from '../dlms/settings.ts';
 import { CONFORMANCE_BITS } from '../dlms/xdlms/conformance.ts';
 import { parseKeyedPoint, splitPoints } from '../reading/point-text.ts';
+import { canonicalPushPoint } from '../reading/push-point.ts';
 import type { NewPointGroup, NewProfile } from '../store/fleet/types.ts';
+import { canonicalDialIn } from '../transport/dial-in.ts';
 
 /** A text that a function of ours reads: what it throws is the message. */
 export function read<T>(parse: (text: string) => T) {
@@ -72,6 +74,8 @@ const SETTINGS = {
   clockLimitMs: whole(1000, 86_400_000),
   clockSetWithinMs: whole(0, 86_400_000),
   session: z.enum(SESSION_POLICIES),
+  identify: z.array(read(canonicalDialIn)),
+  push: z.array(read(canonicalPushPoint)),
   quirks: z.array(read(parseQuirk)).transform((quirks): Partial<Quirks> => Object.assign({}, ...quirks)),
 } satisfies { readonly [name in keyof MeterSettings]: z.ZodType<MeterSettings[name]> };
 

@@ -31,7 +31,14 @@ export type LinkAddress =
   | (NetworkLink & { readonly kind: 'udp'; readonly framing: 'wrapper' })
   | (SerialLink & { readonly kind: 'serial'; readonly framing: 'hdlc' })
   /** With the mode E sign-on of IEC 62056-21; baud rate and format are those of the sign-on. */
-  | (SerialLink & { readonly kind: 'serial+e'; readonly framing: 'hdlc' });
+  | (SerialLink & { readonly kind: 'serial+e'; readonly framing: 'hdlc' })
+  | ListenLink;
+
+/** Where we listen: meters dial in there, or push. */
+export type ListenLink =
+  | (NetworkLink & { readonly kind: 'listen+tcp'; readonly framing: Framing })
+  | (NetworkLink & { readonly kind: 'listen+udp'; readonly framing: 'wrapper' })
+  | (SerialLink & { readonly kind: 'listen+serial'; readonly framing: 'hdlc' });
 
 /** IANA's port for DLMS/COSEM. */
 export const DEFAULT_PORT = 4059;
@@ -43,6 +50,7 @@ interface SerialDefaults {
 const SERIAL_DEFAULTS = {
   serial: { baud: 9600, format: '8N1' },
   'serial+e': { baud: 300, format: '7E1' },
+  'listen+serial': { baud: 9600, format: '8N1' },
 } as const satisfies Record<string, SerialDefaults>;
 
 const HIGHEST_BAUD = 4_000_000;
@@ -61,6 +69,14 @@ export function parseLink(text: string): LinkAddress {
       return { kind: 'serial', framing: 'hdlc', ...serialLink('serial', rest) };
     case 'serial+e':
       return { kind: 'serial+e', framing: 'hdlc', ...serialLink('serial+e', rest) };
+    case 'listen+tcp':
+      return { kind: 'listen+tcp', framing: 'wrapper', ...networkLink('listen+tcp', rest) };
+    case 'listen+tcp+hdlc':
+      return { kind: 'listen+tcp', framing: 'hdlc', ...networkLink('listen+tcp+hdlc', rest) };
+    case 'listen+udp':
+      return { kind: 'listen+udp', framing: 'wrapper', ...networkLink('listen+udp', rest) };
+    case 'listen+serial':
+      return { kind: 'listen+serial', framing: 'hdlc', ...serialLink('listen+serial', rest) };
     default:
       return fail('INVALID_LINK', `"${shown(text)}" is no link`);
   }
@@ -69,6 +85,11 @@ export function parseLink(text: string): LinkAddress {
 /** Whether the meter has to be signed on to each time the line is opened, and the line opened for each association. */
 export function signsOn({ kind }: LinkAddress): boolean {
   return kind === 'serial+e';
+}
+
+/** Whether it is the meters that begin to talk. */
+export function listens(address: LinkAddress): address is ListenLink {
+  return address.kind.startsWith('listen+');
 }
 
 /** Whether the link is a connection that stands over a network. */
@@ -84,7 +105,7 @@ export function framingOf(address: LinkAddress): Framing {
 /** Mode E makes its parity bit in software. */
 const SOFTWARE_PARITY: SerialFormat = { dataBits: 8, parity: 'N', stopBits: 1 };
 
-/** The transport of a link, not opened yet. */
+/** The transport of a link, not opened yet. Throws UNSUPPORTED for a link where many meters dial in. */
 export function transportOf(
   address: LinkAddress,
   clock: Clock,
@@ -99,6 +120,13 @@ export function transportOf(
         clock,
       );
     }
+    case 'listen+tcp':
+    case 'listen+udp':
+      return fail('UNSUPPORTED', `meters dial in at ${address.text}: it cannot be opened from here`, {
+        layer: 'transport',
+        hint: 'add the meter with `meter add`, start `run`, and ask for it by its name; or hear pushes with `listen`',
+      });
+    case 'listen+serial':
     case 'serial':
       return conditionedSerial(serialTransport({ ...address, clock }), address.baudRate, settings, clock);
     case 'udp':

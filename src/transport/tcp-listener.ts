@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { fail } from '../core/errors.ts';
+import { plainAddress } from './dial-in.ts';
 import { acceptedTransport } from './tcp.ts';
 import type { Transport } from './transport.ts';
 
@@ -9,8 +10,8 @@ export interface TcpListenerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Called for every connection; nothing of it is read before its transport is opened. */
-  onConnection(transport: Transport): void;
+  /** Called for every connection, with the IP address it comes from; nothing is read before its transport is opened. */
+  onConnection(transport: Transport, from: string): void;
 }
 
 export interface TcpListener {
@@ -25,7 +26,7 @@ export async function listenTcp({ host, port, onConnection }: TcpListenerOptions
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    onConnection(acceptedTransport(socket));
+    onConnection(acceptedTransport(socket), plainAddress(socket.remoteAddress ?? ''));
   });
   server.listen(port, host);
   try {

@@ -3,10 +3,13 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { BridgeError, fail } from '../core/errors.ts';
+import { plainAddress } from './dial-in.ts';
 
 export interface UdpSender {
   /** For people: `udp from 10.0.0.7:4059`. */
   readonly description: string;
+  /** IP address. */
+  readonly address: string;
   /** A datagram back. Throws LINE_IO. */
   answer(bytes: Uint8Array): Promise<void>;
 }
@@ -57,6 +60,7 @@ export async function listenUdp({ host, port, onDatagram, onFailed }: UdpListene
     const description = `udp from ${address}:${from}`;
     onDatagram(new Uint8Array(message), {
       description,
+      address: plainAddress(address),
       answer: (bytes) =>
         new Promise((resolve, reject) => {
           const given = (cause: Error | null): void =>

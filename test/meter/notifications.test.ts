@@ -68,7 +68,7 @@ function talking(framing: 'wrapper' | 'hdlc', kind: Notifying | null, ciphered: 
     clock,
     log: silentLogger,
     security: { systemTitle: fromHex('4d4d4d0000000001'), counters: unkeptCounters() },
-    onUnsolicited: (apdu) => handedOut.push(apdu),
+    onUnsolicited: async (apdu) => handedOut.push(apdu) > 0,
   });
   return { clock, session, handedOut, strays, confirmed: model.state.confirmed };
 }

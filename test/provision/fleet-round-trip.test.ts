@@ -74,6 +74,8 @@ const settings = fc
       preEstablished: fc.constantFrom({ conformance: ['get' as const], serverMaxPdu: 512 }, null),
       timeZone: fc.constantFrom('Europe/Madrid', null),
       quirks: fc.constantFrom({}, { noList: true, listLimit: 7 }),
+      identify: fc.constantFrom([], ['source=10.0.0.7', 'device-name=M, "1"']),
+      push: fc.constantFrom([], ['3=voltage@scaler:-1', '3:1.0.1.8.0.255=a\\,b@unit:W h']),
     },
     { requiredKeys: [] },
   )

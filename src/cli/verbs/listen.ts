@@ -86,15 +86,17 @@ async function opened(address: LinkAddress, ears: Ears): Promise<Listening> {
   }
   switch (address.kind) {
     case 'tcp':
+    case 'listen+tcp':
       return listeningTcp(address, ears);
     case 'udp':
+    case 'listen+udp':
       return listeningUdp(address, ears);
     default:
       return listeningSerial(address, ears);
   }
 }
 
-async function listeningTcp({ host, port }: Extract<LinkAddress, { kind: 'tcp' }>, ears: Ears): Promise<Listening> {
+async function listeningTcp({ host, port }: { host: string; port: number }, ears: Ears): Promise<Listening> {
   const inlets = new Set<PushInlet>();
   const listener = await listenTcp({
     host,
@@ -118,7 +120,7 @@ async function listeningTcp({ host, port }: Extract<LinkAddress, { kind: 'tcp' }
 }
 
 /** Each datagram is a message of its own, but for blocks of one sender, which come in several. */
-async function listeningUdp({ host, port }: Extract<LinkAddress, { kind: 'udp' }>, ears: Ears): Promise<Listening> {
+async function listeningUdp({ host, port }: { host: string; port: number }, ears: Ears): Promise<Listening> {
   const inlets = new Map<string, PushInlet>();
   const listener = await listenUdp({
     host,

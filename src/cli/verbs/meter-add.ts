@@ -7,9 +7,10 @@ import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../dlms/settings.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
 import { addMeter, changeMeter } from '../../store/fleet/meters.ts';
 import { wholeMeter } from '../../store/fleet/whole.ts';
-import { parseLink } from '../../transport/link-address.ts';
+import { type LinkAddress, listens, parseLink } from '../../transport/link-address.ts';
 import { type Context, verb } from '../context.ts';
 import { addMeterFlags, meterOver } from '../meter-flags.ts';
+import { addPushFlags, type PushFlags, withPushFlags } from '../push-flags.ts';
 import {
   addReadingFlags,
   collect,
@@ -21,7 +22,7 @@ import {
 import { parseSecretText } from '../values.ts';
 import { withDatabase } from '../with-database.ts';
 
-interface AddFlags extends ReadingFlags {
+interface AddFlags extends ReadingFlags, PushFlags {
   readonly token?: string;
 }
 
@@ -36,10 +37,10 @@ interface EditFlags extends AddFlags {
 const TOKEN = 'device mode: access token of this meter in ThingsBoard; file: and env: work';
 
 export function registerMeterAdd(meter: Command): void {
-  addReadingFlags(addMeterFlags(meter.command('add <name> <link>').description('add a meter; nothing is connected')))
+  addAllFlags(meter.command('add <name> <link>').description('add a meter; nothing is connected'))
     .option('--token <token>', TOKEN)
     .action(verb(add));
-  addReadingFlags(addMeterFlags(meter.command('edit <name>').description('change what is given, keep the rest')))
+  addAllFlags(meter.command('edit <name>').description('change what is given, keep the rest'))
     .option('--link <link>', 'another way to the same meter')
     .option('--remove-points <keys>', 'KEY,KEY,...')
     .option('--remove-group <name>', 'a point group with all its points (repeatable)', collect)
@@ -49,16 +50,24 @@ export function registerMeterAdd(meter: Command): void {
     .action(verb(edit));
 }
 
+function addAllFlags(command: Command): Command {
+  return addPushFlags(addReadingFlags(addMeterFlags(command)));
+}
+
+/** A meter that pushes may be asked for nothing. */
+function requirePlan({ groups, profiles }: ReadingPlan, address: LinkAddress, message: string): void {
+  if (groups.length > 0 || profiles.length > 0 || listens(address)) return;
+  fail('USAGE', message, { hint: 'give --template NAME or --points POINT=key,POINT=key' });
+}
+
 function add(context: Context, command: Command): undefined {
   const [name = '', link = ''] = command.args;
   const flags = command.opts<AddFlags>();
   const address = parseLink(link);
   const template = namedTemplate(flags);
   const plan = planOver({ groups: [], profiles: [], template: null }, flags, template);
-  if (plan.groups.length === 0 && plan.profiles.length === 0) {
-    fail('USAGE', 'a meter needs points', { hint: 'give --template NAME or --points POINT=key,POINT=key' });
-  }
-  const settings = { ...DEFAULT_METER_SETTINGS, ...template?.settings };
+  requirePlan(plan, address, 'a meter needs points');
+  const settings = withPushFlags({ ...DEFAULT_METER_SETTINGS, ...template?.settings }, flags);
   const meter = { name, link: address.text, ...meterOver(command, { settings, secrets: NO_SECRETS }), ...plan };
   withDatabase(context, (database) => addMeter(database, { ...meter, ...tokenOf(flags) }));
   const points = countOf(plan);
@@ -84,12 +93,12 @@ function edit(context: Context, command: Command): undefined {
     const stored =
       wholeMeter(loadFleet(database), name) ??
       fail('NOT_FOUND', `there is no meter "${name}"`, { hint: 'look with `meter list`' });
-    const link = flags.link === undefined ? stored.link : parseLink(flags.link).text;
+    const address = parseLink(flags.link ?? stored.link);
+    const link = address.text;
     const plan = planOver(without(stored, flags), flags, template);
-    if (plan.groups.length === 0 && plan.profiles.length === 0)
-      fail('USAGE', 'a meter needs points: none would be left');
+    requirePlan(plan, address, 'a meter needs points: none would be left');
     const quirks = withoutQuirks(stored.settings.quirks, flags.removeQuirk ?? []);
-    const settings = { ...stored.settings, quirks, ...template?.settings };
+    const settings = withPushFlags({ ...stored.settings, quirks, ...template?.settings }, flags);
     const base = { settings, secrets: stored.secrets };
     const { token: _, ...rest } = stored;
     const changed = changeMeter(database, { ...rest, link, ...meterOver(command, base), ...plan, ...tokenOf(flags) });

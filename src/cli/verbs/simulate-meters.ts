@@ -1,19 +1,27 @@
 /** `simulate meters`: virtual meters over TCP or a pty. */
 import type { Command } from 'commander';
+import { fail } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import { readPrivateKey, readPublicKey } from '../../dlms/security/key-material.ts';
 import { SECURITY_POLICIES, type SuiteId } from '../../dlms/security/suite.ts';
 import { AUTHENTICATION_LEVELS } from '../../dlms/settings.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { FAULTS } from '../../simulator/meter/faults.ts';
-import { DEFAULT_PASSWORD, startVirtualMeters, type VirtualMeters } from '../../simulator/meter/fleet.ts';
+import {
+  type CallOptions,
+  DEFAULT_PASSWORD,
+  startVirtualMeters,
+  type VirtualMeters,
+} from '../../simulator/meter/fleet.ts';
 import type { SecurityOptions } from '../../simulator/meter/meter-security.ts';
 import { OFFERED } from '../../simulator/meter/offered.ts';
-import { parseLink, transportOf } from '../../transport/link-address.ts';
+import { PUSH_SHAPES } from '../../simulator/meter/push-shapes.ts';
+import { framingOf, parseLink, transportOf } from '../../transport/link-address.ts';
+import type { Transport } from '../../transport/transport.ts';
 import { type Context, untilStopped, verb } from '../context.ts';
 import { openPtyPair } from '../pty-pair.ts';
 import { certificate, curveKey } from '../secret-flags.ts';
-import { parseChoice, parseKey, parseSecretText, parseSystemTitle, parseWhole } from '../values.ts';
+import { parseChoice, parseKey, parseSeconds, parseSecretText, parseSystemTitle, parseWhole } from '../values.ts';
 
 interface MeterFlags {
   readonly count: string;
@@ -44,6 +52,11 @@ interface MeterFlags {
   readonly answerDelay: string;
   readonly maxPdu: string;
   readonly grant?: string;
+  readonly dial?: string;
+  readonly pushTo?: string;
+  readonly pushEvery?: string;
+  readonly pushShape: string;
+  readonly pushConfirmed?: boolean;
 }
 
 /** Addresses beyond this are not printed for people. */
@@ -81,6 +94,11 @@ export function registerSimulateMeters(simulate: Command): void {
     .option('--answer-delay <ms>', 'how long a meter thinks', '0')
     .option('--max-pdu <octets>', 'largest APDU of the meters', '1024')
     .option('--grant <services>', `what they grant, with commas: ${OFFERED.ln.join(', ')}; all of it when left out`)
+    .option('--dial <link>', 'the meters connect there and wait to be asked, instead of listening')
+    .option('--push-to <link>', 'the meters push there, with a connection for each push')
+    .option('--push-every <seconds>', 'how often they push, over what --push-to, --dial or --pty names (60)')
+    .option('--push-shape <shape>', `how a push is built: ${PUSH_SHAPES.join(' | ')}`, 'list')
+    .option('--push-confirmed', 'pushes want to be confirmed, and are repeated until they are')
     .action(verb(simulateMeters));
 }
 
@@ -100,7 +118,10 @@ async function simulateMeters(context: Context, command: Command): Promise<undef
 }
 
 function started(flags: MeterFlags, serialPath: string | null): Promise<VirtualMeters> {
-  const framing = serialPath === null ? parseChoice('--framing', flags.framing, ['wrapper', 'hdlc']) : 'hdlc';
+  const called = flags.dial ?? flags.pushTo;
+  const named =
+    called === undefined ? parseChoice('--framing', flags.framing, ['wrapper', 'hdlc']) : framingOf(parseLink(called));
+  const framing = serialPath === null ? named : 'hdlc';
   return startVirtualMeters({
     count: parseWhole('--count', flags.count, 1, 65_535),
     port: parseWhole('--port', flags.port, 0, 65_535),
@@ -119,8 +140,36 @@ function started(flags: MeterFlags, serialPath: string | null): Promise<VirtualM
       grant: flags.grant.split(',').map((name) => parseChoice('--grant', name, OFFERED.ln)),
     }),
     clock: systemClock,
-    ...(serialPath === null ? {} : { transport: transportOf(parseLink(`serial://${serialPath}`), systemClock) }),
+    ...(serialPath === null ? {} : { transport: serialTransport(serialPath) }),
+    ...callsOf(flags, serialPath),
   });
+}
+
+function serialTransport(path: string): Transport {
+  return transportOf(parseLink(`serial://${path}`), systemClock);
+}
+
+/** What the flags say of meters that begin to talk. Throws USAGE. */
+function callsOf(flags: MeterFlags, serialPath: string | null): { readonly calls?: CallOptions } {
+  const { dial, pushTo, pushEvery } = flags;
+  const link = dial ?? pushTo;
+  if (link === undefined && pushEvery === undefined) return {};
+  if (dial !== undefined && pushTo !== undefined)
+    fail('USAGE', 'give --dial or --push-to: over --dial meters push too');
+  if (link === undefined && serialPath === null) fail('USAGE', '--push-every needs --push-to, --dial or --pty');
+  const push = {
+    everyMs: parseSeconds('--push-every', pushEvery ?? '60'),
+    shape: parseChoice('--push-shape', flags.pushShape, PUSH_SHAPES),
+    confirmed: flags.pushConfirmed === true,
+  };
+  const address = link === undefined ? null : parseLink(link);
+  return {
+    calls: {
+      connect: () => (address === null ? serialTransport(serialPath ?? '') : transportOf(address, systemClock)),
+      stays: pushTo === undefined,
+      push: pushTo === undefined && pushEvery === undefined ? null : push,
+    },
+  };
 }
 
 function security(flags: MeterFlags): SecurityOptions {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import pc from 'picocolors';
 import type { JsonValue } from '../../core/json.ts';
 import type { ConnectionStatus } from '../../daemon/publisher-set.ts';
+import type { PushStatus } from '../../daemon/push-board.ts';
 import type { DaemonStatus, MeterStatus } from '../../daemon/status-board.ts';
 import type { DeviceStatistics, DeviceTotals } from '../../line/device-manager.ts';
 import type { LineSnapshot } from '../../line/worker-types.ts';
@@ -95,8 +96,13 @@ function metersReport(fleet: FleetOutline, stored: ReadonlyMap<string, StoredSta
       })),
       connection: connectionOf(known?.connection ?? null),
       values: known?.values ?? {},
+      push: pushOf(known?.push ?? null),
     };
   });
+}
+
+function pushOf(push: PushStatus | null) {
+  return push === null ? null : { ...push, lastAt: isoOf(push.lastAt) };
 }
 
 /** Statistics of how a meter or line is reached, in the shape that both reports have. */
@@ -154,6 +160,7 @@ function linesReport(fleet: FleetOutline, stored: ReadonlyMap<string, StoredStat
       completed: known?.completed ?? 0,
       failed: known?.failed ?? 0,
       avgMs: known?.avgMs ?? 0,
+      inbound: known?.inbound ?? null,
       ...connectionOf(known ?? null),
     };
   });
@@ -230,13 +237,14 @@ function text({ daemon, meters, lines, devices, targets, outbox }: Report): stri
     deviceLine('Lines', devices.lines),
     '',
     table(
-      ['METER', 'STATE', 'LAST READING', 'CYCLES', 'FAILED', 'CONNECTED', 'UP', 'NEXT TRY', 'ERROR'],
+      ['METER', 'STATE', 'LAST READING', 'CYCLES', 'FAILED', 'PUSHES', 'CONNECTED', 'UP', 'NEXT TRY', 'ERROR'],
       meters.map((meter) => [
         meter.name,
         meter.state === 'error' ? colour.red(meter.state) : meter.state,
         ageOf(meter.lastReading),
         String(meter.cycles),
         String(meter.failures),
+        pushText(meter.push),
         `${meter.connection.connections}x`,
         duration(meter.connection.averageUptimeSeconds),
         meter.connection.suspendedBy === 'operator' || meter.state === 'suspended'
@@ -289,6 +297,14 @@ function troubles(meter: Report['meters'][number]): string {
     ...profiles.flatMap(({ obis, error: failed }) => (failed === null ? [] : [`${obis}: ${failed.code}`])),
     clockIsOff ? `clock off by ${clockDriftSeconds} s` : undefined,
   ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+function pushText(push: ReturnType<typeof pushOf>): string {
+  if (push === null) return '-';
+  const { stored, unmapped, refused } = push;
+  return [String(stored), unmapped > 0 && `${unmapped} without key`, refused > 0 && `${refused} refused`]
     .filter(Boolean)
     .join(', ');
 }

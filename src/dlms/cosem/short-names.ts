@@ -109,6 +109,16 @@ export class ShortNames {
     const found = this.byObis.get(obis) ?? [];
     return found.find((one) => one.classId === classId) ?? found[0] ?? null;
   }
+
+  /** The attribute behind a short name: that of the object whose base name is nearest below; null for nobody's. */
+  attributeAt(name: number): { readonly classId: number; readonly obis: string; readonly attributeId: number } | null {
+    let nearest: ShortNamedObject | null = null;
+    for (const object of this.objects) {
+      if (object.baseName <= name && object.baseName > (nearest?.baseName ?? -1)) nearest = object;
+    }
+    if (nearest === null || (name - nearest.baseName) % STEP !== 0) return null;
+    return { classId: nearest.classId, obis: nearest.obis, attributeId: (name - nearest.baseName) / STEP + 1 };
+  }
 }
 
 const INACTIVE = '0.0.127.0.0.0';

@@ -18,11 +18,20 @@ export type PushFramingEvent =
       readonly kind: 'message';
       /** Who sent it, as far as the framing tells; for a person, and to keep senders apart. */
       readonly source: string;
+      /** Its address, where the framing has such. */
+      readonly station: PushStation | null;
       readonly octets: Uint8Array;
       /** An APDU to its sender, framed likewise; null where there is no way back. */
       readonly answer: ((apdu: Uint8Array) => Uint8Array) | null;
     }
   | { readonly kind: 'discarded'; readonly discarded: Discarded };
+
+/** Who sends to whom: wPorts, or HDLC addresses. */
+export interface PushStation {
+  readonly server: number;
+  readonly physical: number | null;
+  readonly client: number;
+}
 
 export interface PushFraming {
   /** Octets of the line, in any portions. */
@@ -114,13 +123,18 @@ export class HdlcPushFraming implements PushFraming {
       const gone = this.sources.set(key, state);
       if (gone !== undefined) events.push(discardedEvent(gone.offset, gone.octets, 'too many senders at once'));
     } else this.sources.remove(key);
-    if (octets !== null) events.push({ kind: 'message', source, octets, answer: answerTo(frame) });
+    if (octets !== null)
+      events.push({ kind: 'message', source, station: stationOf(frame), octets, answer: answerTo(frame) });
     return events;
   }
 
   private giveUp(reason: string): PushFramingEvent[] {
     return this.sources.clear().map(({ offset, octets }) => discardedEvent(offset, octets, reason));
   }
+}
+
+function stationOf({ source, destination }: HdlcFrame): PushStation {
+  return { server: source.upper, physical: source.lower, client: destination.upper };
 }
 
 /** Nobody has the address that calls all stations: what was sent to it cannot be answered from it. */
@@ -152,7 +166,8 @@ function wrapperEvent(item: WrapperItem): PushFramingEvent {
   if (item.kind === 'discarded') return item;
   const { sourceWPort, destinationWPort, apdu: octets } = item.frame;
   const answer = (apdu: Uint8Array): Uint8Array => encodeWrapper(destinationWPort, sourceWPort, apdu);
-  return { kind: 'message', source: `wPort ${sourceWPort}`, octets, answer };
+  const station = { server: sourceWPort, physical: null, client: destinationWPort };
+  return { kind: 'message', source: `wPort ${sourceWPort}`, station, octets, answer };
 }
 
 /** Long frames of wired M-Bus. */
@@ -179,7 +194,8 @@ export class MbusPushFraming implements PushFraming {
     const before = this.sources.get(source) ?? { segments: new MbusSegments(LONGEST_MESSAGE), offset };
     const events: PushFramingEvent[] = [];
     for (const joined of before.segments.take(frame)) {
-      if (joined.kind === 'whole') events.push({ kind: 'message', source, octets: joined.octets, answer: null });
+      if (joined.kind === 'whole')
+        events.push({ kind: 'message', source, station: null, octets: joined.octets, answer: null });
       if (joined.kind === 'broken') events.push(discardedEvent(before.offset, joined.octets, joined.reason));
     }
     if (!before.segments.began) {

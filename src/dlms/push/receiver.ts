@@ -278,7 +278,8 @@ function untaggedIn(octets: Uint8Array): UntaggedNotification | null {
   }
 }
 
-function contentOf(apdu: Apdu): PushContent {
+/** What an APDU says. Throws MALFORMED for a notification whose names and values do not match. */
+export function contentOf(apdu: Apdu): PushContent {
   switch (apdu.apdu) {
     case 'data-notification':
       return { kind: apdu.apdu, apdu, body: readPushBody(apdu.body) };

@@ -9,6 +9,7 @@ import type { Framing } from '../../transport/link-address.ts';
 import { listenTcp, type TcpListener } from '../../transport/tcp-listener.ts';
 import type { Transport } from '../../transport/transport.ts';
 import { type SimulatedAuthentication, SMALLEST_PDU } from './association.ts';
+import { Caller, type PushOptions } from './caller.ts';
 import { endpointOf, type Site } from './endpoint.ts';
 import { type FaultChoice, parseFault } from './faults.ts';
 import { MeterLine } from './line.ts';
@@ -53,6 +54,16 @@ export interface VirtualMetersOptions extends SecurityOptions {
   readonly profiles?: Partial<ProfileOptions>;
   /** How much the meters' clocks are ahead at first, milliseconds. Default 0. */
   readonly clockOffsetMs?: number;
+  /** The meters begin to talk, each over connections of its own, instead of waiting at ports. */
+  readonly calls?: CallOptions;
+}
+
+export interface CallOptions {
+  /** A new way to the listener. */
+  readonly connect: () => Transport;
+  /** The connections stand, and the meters answer over them; else there is one for each push. */
+  readonly stays: boolean;
+  readonly push: PushOptions | null;
 }
 
 export interface VirtualMeterAddress {
@@ -106,7 +117,8 @@ const REOPEN_MS = 1000;
  * that is taken; LINE_* and SERIAL_PORT_* when the transport given cannot be opened.
  */
 export async function startVirtualMeters(options: VirtualMetersOptions): Promise<VirtualMeters> {
-  const { host = '127.0.0.1', port, count, metersPerPort = count, framing, transport, clock = systemClock } = options;
+  const { host = '127.0.0.1', port, count, framing, transport, clock = systemClock, calls } = options;
+  const metersPerPort = perPortOf(options);
   checkOptions(options);
   const meters = makeMeters(options, clock);
   const lines = new Lines(framing, clock, options.answerDelayMs ?? 0);
@@ -117,7 +129,8 @@ export async function startVirtualMeters(options: VirtualMetersOptions): Promise
     const ports: number[] = [];
     for (const [index, group] of sites.entries()) {
       const site = siteOf(group);
-      if (transport === undefined) ports.push(await lines.listen(site, host, port === 0 ? 0 : port + index));
+      if (calls !== undefined) lines.call(group, site, calls);
+      else if (transport === undefined) ports.push(await lines.listen(site, host, port === 0 ? 0 : port + index));
       else await lines.attach(site, transport);
     }
     return {
@@ -148,12 +161,18 @@ export async function startVirtualMeters(options: VirtualMetersOptions): Promise
   }
 }
 
+/** A meter that calls has a connection of its own. */
+function perPortOf({ count, metersPerPort, calls }: VirtualMetersOptions): number {
+  return calls === undefined ? (metersPerPort ?? count) : 1;
+}
+
 function refuse(message: string): never {
   return fail('INVALID_VALUE', message, { layer: 'simulator' });
 }
 
 function checkOptions(options: VirtualMetersOptions): void {
-  const { count, port, metersPerPort = count, framing, auth, password = DEFAULT_PASSWORD } = options;
+  const { count, port, framing, auth, password = DEFAULT_PASSWORD } = options;
+  const metersPerPort = perPortOf(options);
   const { transport, maxPdu = DEFAULT_MAX_PDU } = options;
   const most = framing === 'hdlc' ? MOST_HDLC_ADDRESSES : MOST_WPORTS;
   if (!Number.isInteger(count) || count < 1 || count > most) refuse(`there can be 1 to ${most} meters, not ${count}`);
@@ -165,13 +184,14 @@ function checkOptions(options: VirtualMetersOptions): void {
   }
   if (!Number.isInteger(metersPerPort) || metersPerPort < 1) refuse(`a port has 1 meter or more, not ${metersPerPort}`);
   if (transport !== undefined && metersPerPort < count) refuse('a single line has no ports to share meters out to');
-  if (transport !== undefined) return;
+  if (transport !== undefined || options.calls !== undefined) return;
   const last = port === 0 ? 0 : port + Math.ceil(count / metersPerPort) - 1;
   if (!Number.isInteger(port) || port < 0 || last > HIGHEST_PORT) refuse(`ports are 0 to ${HIGHEST_PORT}, not ${last}`);
 }
 
 function makeMeters(options: VirtualMetersOptions, clock: Clock): readonly VirtualMeter[] {
-  const { count, metersPerPort = count, framing, auth, password = DEFAULT_PASSWORD, seed = 1, phases } = options;
+  const { count, framing, auth, password = DEFAULT_PASSWORD, seed = 1, phases } = options;
+  const metersPerPort = perPortOf(options);
   const faults: readonly FaultChoice[] = (options.faults ?? []).map(parseFault);
   return Array.from({ length: count }, (_, index) => {
     const place = index % metersPerPort;
@@ -236,6 +256,7 @@ class Lines {
   private readonly clock: Clock;
   private readonly answerDelayMs: number;
   private readonly listeners: TcpListener[] = [];
+  private readonly callers: Caller[] = [];
   private readonly lines = new Set<MeterLine>();
   private readonly stopped = new AbortController();
 
@@ -257,6 +278,15 @@ class Lines {
     return listener.port;
   }
 
+  call(meters: readonly VirtualMeter[], site: Site, calls: CallOptions): void {
+    const { framing, clock, answerDelayMs } = this;
+    for (const meter of meters) {
+      const caller = new Caller({ ...calls, meter, site, framing, clock, answerDelayMs });
+      this.callers.push(caller);
+      caller.start();
+    }
+  }
+
   /** Serves a line of its own, and opens it again whenever it is lost. */
   async attach(site: Site, transport: Transport): Promise<void> {
     const line = this.line(site, transport, () => void this.reattach(site, transport));
@@ -270,6 +300,7 @@ class Lines {
 
   async stop(): Promise<void> {
     this.stopped.abort();
+    await Promise.all(this.callers.map((caller) => caller.stop()));
     await Promise.all([...this.lines].map((line) => line.close()));
     await Promise.all(this.listeners.map((listener) => listener.close()));
   }

@@ -41,6 +41,13 @@ export class MeterLine implements TransportEvents {
     await this.options.transport.close();
   }
 
+  /** Octets that nobody asked for, in their turn. Throws what writing throws, LINE_CLOSED once the line is gone. */
+  async say(octets: Uint8Array): Promise<void> {
+    const said = this.tail.then(() => this.options.transport.write(octets));
+    this.tail = said.catch(() => undefined);
+    await said;
+  }
+
   data(octets: Uint8Array): void {
     const { endpoint, clock } = this.options;
     const now = clock.monotonic();

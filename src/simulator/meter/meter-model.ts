@@ -1,6 +1,8 @@
 /** One virtual meter as a model: who it is, what it measures, which objects it has. Nothing of lines or frames. */
+import { fail } from '../../core/errors.ts';
 import type { MeterSettings } from '../../dlms/settings.ts';
 import type { ConformanceBit } from '../../dlms/xdlms/conformance.ts';
+import { readAttribute } from './access.ts';
 import type { SimulatedAuthentication } from './association.ts';
 import { eventsUntil } from './event-log.ts';
 import { type Household, householdAt, makeHousehold, maximumDemandAt } from './household.ts';
@@ -116,6 +118,19 @@ export class MeterModel {
       push: onPush,
       when: (moment) => this.contextAt(moment, association),
     };
+  }
+
+  /** The value of a register at a moment, milliseconds UTC. Throws NOT_FOUND. */
+  valueAt(classId: number, obis: string, at: number) {
+    const object = this.objects.find((one) => one.classId === classId && one.obis === obis);
+    const reference = { classId, instanceId: obis, attributeId: 2, accessSelection: null };
+    const context = this.contextAt(at, ownView(this));
+    const result = readAttribute(this.objects, reference, context);
+    const scalerUnit = object?.attributes[2]?.(context);
+    if (scalerUnit === undefined || 'refused' in result || result.said === null) {
+      return fail('NOT_FOUND', `the virtual meter has no register ${obis}`, { layer: 'simulator' });
+    }
+    return { data: result.data, said: result.said, scalerUnit };
   }
 
   /** The rows that a profile has at a moment, between two others; see `profileRows`. */
