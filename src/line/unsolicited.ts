@@ -1,4 +1,5 @@
 /** What a meter sends unasked within its association, for who takes its pushes. */
+import { asBridgeError } from '../core/errors.ts';
 import { confirmationOf } from '../dlms/push/confirm.ts';
 import { contentOf } from '../dlms/push/receiver.ts';
 import type { SessionOptions } from '../meter/session.ts';
@@ -19,8 +20,14 @@ export function unsolicitedTaker(
   return {
     async onUnsolicited(apdu) {
       const wantsConfirmation = apdu.apdu === 'data-notification' && confirmationOf(apdu) !== null;
-      const push = { content: contentOf(apdu), receivedAt: clock.now(), from, wantsConfirmation, counter: null };
-      return within(pushes.take(push), STORE_WITHIN_MS, clock);
+      try {
+        const push = { content: contentOf(apdu), receivedAt: clock.now(), from, wantsConfirmation, counter: null };
+        return await within(pushes.take(push), STORE_WITHIN_MS, clock);
+      } catch (thrown) {
+        // What is under way with the meter goes on.
+        pushes.refused(from, asBridgeError(thrown));
+        return false;
+      }
     },
   };
 }
