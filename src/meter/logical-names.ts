@@ -1,12 +1,13 @@
-/** The services of a meter that speaks logical names: GET, SET and ACTION; ACCESS reads where GET was not granted. */
+/** The services of a meter that speaks logical names: GET, SET and ACTION; ACCESS where those were not granted. */
 import { fail } from '../core/errors.ts';
 import { dataBytes } from '../dlms/axdr/data.ts';
 import { type ObjectList, parseObjectList } from '../dlms/cosem/object-list.ts';
-import { AccessReadExchange } from '../dlms/exchange/access-exchange.ts';
+import { AccessCallExchange, AccessReadExchange, AccessWriteExchange } from '../dlms/exchange/access-exchange.ts';
 import { ActionExchange, type MethodCall } from '../dlms/exchange/action-exchange.ts';
 import { GetExchange } from '../dlms/exchange/get-exchange.ts';
 import { RawGetExchange } from '../dlms/exchange/raw-get-exchange.ts';
 import { type AttributeValue, SetExchange } from '../dlms/exchange/set-exchange.ts';
+import type { ConformanceBit } from '../dlms/xdlms/conformance.ts';
 import { dataAccessError } from '../dlms/xdlms/data-access-result.ts';
 import type { AttributeReference, AttributeSelection } from '../dlms/xdlms/services.ts';
 import { LIST_SHAPES, type ReadServices, readServicesFor } from './read-service.ts';
@@ -38,11 +39,21 @@ export class LogicalNameServices implements MeterServices {
   }
 
   set(values: readonly AttributeValue[]) {
-    return this.carrier.run(new SetExchange(values));
+    return this.carrier.run(
+      this.byAccess('set', values.length) ? new AccessWriteExchange(values) : new SetExchange(values),
+    );
   }
 
   action(calls: readonly MethodCall[]) {
-    return this.carrier.run(new ActionExchange(calls));
+    return this.carrier.run(
+      this.byAccess('action', calls.length) ? new AccessCallExchange(calls) : new ActionExchange(calls),
+    );
+  }
+
+  /** Whether ACCESS stands in for what was not granted: the service, or several at once. */
+  private byAccess(service: 'set' | 'action', count: number): boolean {
+    const isGranted = (bit: ConformanceBit): boolean => this.carrier.isGranted(bit);
+    return isGranted('access') && !(isGranted(service) && (count === 1 || isGranted('multiple-references')));
   }
 
   /** Attribute 2 of the current association, 0.0.40.0.0.255. */

@@ -80,6 +80,27 @@ describe('a meter that grants ACCESS', () => {
       ]);
     });
   });
+  test.each(framings)('alone: attributes are written and methods called: %s', async (framing) => {
+    const value = { type: 'octet-string' as const, value: Uint8Array.of(1, 2, 3) };
+    const disconnect = { method: { classId: 70, instanceId: '0.0.96.3.10.255', methodId: 1 }, parameters: null };
+    await talking({ framing, grant }, {}, ({ run }) =>
+      run(async (session) => {
+        expect(await session.set([{ ...NOTES, value }])).toMatchObject([{ code: 0 }]);
+        expect(await readAttributes(session, [NOTES])).toEqual([{ data: value }]);
+        expect(
+          await session.set([
+            { ...NOTES, value },
+            { ...NO_SUCH, value },
+          ]),
+        ).toMatchObject([{ code: 0 }, { code: 4 }]);
+        expect(await session.action([disconnect])).toMatchObject([{ result: { code: expect.any(Number) } }]);
+        const strange = { ...disconnect, method: { ...disconnect.method, instanceId: '9.9.9.9.9.9' } };
+        expect(await session.action([strange])).toEqual([
+          { result: expect.objectContaining({ code: 4 }), returnParameters: null },
+        ]);
+      }),
+    );
+  });
   test('a long answer comes in blocks', async () => {
     const expected = await talking({}, {}, ({ run }) => run((session) => readObjectList(session)));
     const options = { grant: [...grant, 'general-block-transfer'] as const, maxPdu: 200, faults: ['lose-block:5'] };

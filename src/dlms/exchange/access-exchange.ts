@@ -13,6 +13,7 @@ import type {
   AccessRequest,
   AccessResponse,
   AccessSpecification,
+  ActionOutcome,
   AttributeSelection,
   GetResult,
 } from '../xdlms/services.ts';
@@ -95,21 +96,21 @@ export class AccessExchange implements ServiceExchange<readonly AccessResult[]> 
   }
 }
 
-/** Reads attributes by ACCESS, with the results that a GET would have. */
-export class AccessReadExchange implements ServiceExchange<readonly GetResult[]> {
+/** ACCESS in the place of one older service, with the results that that would have. */
+class AccessInstead<Result> implements ServiceExchange<readonly Result[]> {
   readonly answers = 'access-response';
   readonly isList: boolean;
   private readonly exchange: AccessExchange;
+  private readonly resultOf: (result: AccessResult) => Result;
 
-  constructor(attributes: readonly AttributeSelection[]) {
-    this.exchange = new AccessExchange(attributes.map((attribute) => ({ access: 'get', ...attribute })));
+  constructor(items: readonly AccessItem[], resultOf: (result: AccessResult) => Result) {
+    this.exchange = new AccessExchange(items);
     this.isList = this.exchange.isList;
+    this.resultOf = resultOf;
   }
 
-  get result(): readonly GetResult[] {
-    return this.exchange.result.map(({ result, data }) =>
-      isSuccess(result) ? { data } : { dataAccessResult: result },
-    );
+  get result(): readonly Result[] {
+    return this.exchange.result.map(this.resultOf);
   }
 
   begin(context: ExchangeContext): Apdu {
@@ -118,6 +119,36 @@ export class AccessReadExchange implements ServiceExchange<readonly GetResult[]>
 
   receive(apdu: Apdu): ExchangeStep {
     return this.exchange.receive(apdu);
+  }
+}
+
+/** Reads attributes as GET does. */
+export class AccessReadExchange extends AccessInstead<GetResult> {
+  constructor(attributes: readonly AttributeSelection[]) {
+    super(
+      attributes.map((attribute) => ({ access: 'get', ...attribute })),
+      ({ result, data }) => (isSuccess(result) ? { data } : { dataAccessResult: result }),
+    );
+  }
+}
+
+/** Writes attributes as SET does. */
+export class AccessWriteExchange extends AccessInstead<DataAccessResult> {
+  constructor(values: readonly AttributeValue[]) {
+    super(
+      values.map((value) => ({ access: 'set', ...value })),
+      ({ result }) => result,
+    );
+  }
+}
+
+/** Calls methods as ACTION does. null-data is what a method gives that returns nothing. */
+export class AccessCallExchange extends AccessInstead<ActionOutcome> {
+  constructor(calls: readonly MethodCall[]) {
+    super(
+      calls.map((call) => ({ access: 'action', ...call })),
+      ({ result, data }) => ({ result, returnParameters: data.type === 'null-data' ? null : { data } }),
+    );
   }
 }
 
