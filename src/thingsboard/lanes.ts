@@ -1,13 +1,13 @@
 /**
  * In which order a connection's rows are sent. Two lanes: live (committed since this session stood) first, backlog in
- * what is left; by id within a lane. Cursors move over the outbox; `restart` moves them back when rows that were passed
+ * what is left; by id for each device within a lane. Cursors move over the outbox; `restart` moves them back when rows that were passed
  * over (their device was held) may be sent again. Rows that were delivered are gone by then.
  */
 import type { OutboxReader, OutboxRow } from '../store/local/types.ts';
 
 /** Of live rows: a look that finds one costs little. Of the backlog: rows of one device share a packet. */
 const LIVE_PAGE_ROWS = 64;
-const BACKLOG_PAGE_ROWS = 512;
+const BACKLOG_PAGE_ROWS = 1024;
 
 /** What keeps a row from being sent now. */
 export interface Obstacles {
@@ -73,7 +73,8 @@ class Lane {
   private readonly upTo: number;
   private readonly pageRows: number;
   private after: number;
-  private page: OutboxRow[] = [];
+  /** By device, each in order; the devices in the order of their first rows. */
+  private readonly page = new Map<string, OutboxRow[]>();
   /** The outbox had nothing more when it was last looked at. */
   private exhausted = false;
 
@@ -88,25 +89,23 @@ class Lane {
 
   next(): OutboxRow | null {
     for (;;) {
-      const row = this.page.shift();
-      if (row === undefined) {
+      const [first] = this.page;
+      if (first === undefined) {
         if (!this.turnPage()) return null;
-      } else if (!this.obstacles.isHeld(row.device)) {
-        return row;
+        continue;
       }
+      const [device, rows] = first;
+      const row = this.obstacles.isHeld(device) ? undefined : rows.shift();
+      if (row === undefined || rows.length === 0) this.page.delete(device);
+      if (row !== undefined) return row;
     }
   }
 
   companions(device: string, isWanted: (row: OutboxRow) => boolean): readonly OutboxRow[] {
-    const found: OutboxRow[] = [];
-    const rest: OutboxRow[] = [];
-    let taking = true;
-    for (const row of this.page) {
-      taking &&= row.device !== device || isWanted(row);
-      if (taking && row.device === device) found.push(row);
-      else rest.push(row);
-    }
-    this.page = rest;
+    const rows = this.page.get(device) ?? [];
+    const end = rows.findIndex((row) => !isWanted(row));
+    const found = rows.splice(0, end < 0 ? rows.length : end);
+    if (rows.length === 0) this.page.delete(device);
     return found;
   }
 
@@ -116,8 +115,13 @@ class Lane {
     const rows = this.outbox.pending(this.connectionId, this.after, this.pageRows);
     this.exhausted = rows.length < this.pageRows;
     this.after = rows.at(-1)?.id ?? this.after;
-    // Taken rows are left out now, not when their turn comes: one that is settled in between would be sent twice.
-    this.page = rows.filter(({ id }) => id <= this.upTo && !this.obstacles.isTaken(id));
+    for (const row of rows) {
+      // Taken rows are left out now, not when their turn comes: one that is settled in between would be sent twice.
+      if (row.id > this.upTo || this.obstacles.isTaken(row.id)) continue;
+      const ofDevice = this.page.get(row.device);
+      if (ofDevice === undefined) this.page.set(row.device, [row]);
+      else ofDevice.push(row);
+    }
     return true;
   }
 
@@ -127,7 +131,7 @@ class Lane {
 
   rewind(after: number): void {
     this.after = after;
-    this.page = [];
+    this.page.clear();
     this.exhausted = false;
   }
 }

@@ -1,4 +1,4 @@
-/** Order of rows: live first, then backlog, by id within each; what is taken or held is passed over. */
+/** Order of rows: live first, then backlog, by id for each device within them; what is taken or held is passed over. */
 import { expect, test } from 'vitest';
 import { Lanes } from '../../src/thingsboard/lanes.ts';
 import { FakeOutbox } from '../support/fake-outbox.ts';
@@ -68,4 +68,16 @@ test('a row that is settled after its page was read is not sent again', () => {
   outbox.rows.delete(2);
   taken.clear();
   expect(drain(lanes)).toEqual([3]);
+});
+
+test('companions: rows of the same device behind a row, as long as they are wanted, and nothing is lost or doubled', () => {
+  const outbox = new FakeOutbox();
+  for (const device of ['a', 'b', 'a', 'a', 'c', 'a']) outbox.add([], { device });
+  const lanes = new Lanes(outbox, 1, FREE);
+  const first = lanes.next();
+  expect(first?.id).toBe(1);
+  if (first === null) return;
+  expect(lanes.companions(first, ({ id }) => id < 5).map(({ id }) => id)).toEqual([3, 4]);
+  expect(lanes.companions(first, () => false)).toEqual([]);
+  expect(drain(lanes).sort()).toEqual([2, 5, 6]);
 });
