@@ -17,7 +17,6 @@ export interface LineAccessOptions {
   readonly admit?: () => Promise<() => void>;
   /** Whether there is anything to open; always when absent. */
   readonly isReachable?: () => boolean;
-  readonly onOctets?: (bytes: Uint8Array) => void;
   /** An open line broke: every association over it is gone. */
   readonly onLost: (reason: BridgeError) => void;
 }
@@ -39,7 +38,7 @@ export class LineAccess {
       this.monitor.lost(reason);
       options.onLost(reason);
     };
-    this.port = new LinePort(options.transport, onClosed, options.onOctets);
+    this.port = new LinePort(options.transport, onClosed);
   }
 
   /** Milliseconds for which the line is not to be opened; Infinity: until its meter opens it. */

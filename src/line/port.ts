@@ -6,21 +6,15 @@ import type { SignOnStyle, Transport, TransportEvents } from '../transport/trans
 export class LinePort implements Wire {
   private readonly transport: Transport;
   private readonly onClosed: (reason: BridgeError) => void;
-  private readonly onOctets: (bytes: Uint8Array) => void;
   /** Of all openings. */
   octetsReceived = 0;
   private receiver: WireReceiver | null = null;
   private state: 'closed' | 'open' = 'closed';
 
-  /** `onClosed` hears when an open line breaks: every association over it is gone. `onOctets` hears all that comes. */
-  constructor(
-    transport: Transport,
-    onClosed: (reason: BridgeError) => void,
-    onOctets: (bytes: Uint8Array) => void = () => undefined,
-  ) {
+  /** `onClosed` hears when an open line breaks: every association over it is gone. */
+  constructor(transport: Transport, onClosed: (reason: BridgeError) => void) {
     this.transport = transport;
     this.onClosed = onClosed;
-    this.onOctets = onOctets;
   }
 
   get isOpen(): boolean {
@@ -38,7 +32,6 @@ export class LinePort implements Wire {
       data: (bytes) => {
         this.octetsReceived += bytes.length;
         this.receiver?.data(bytes);
-        this.onOctets(bytes);
       },
       closed: (reason) => this.broken(reason),
     };

@@ -31,8 +31,6 @@ export interface LineWorkerOptions {
   readonly monitor?: DeviceMonitor;
   /** Whether there is anything to open, on a line that the meter opens. */
   readonly isReachable?: () => boolean;
-  /** Hears everything that comes over the open line, beside whoever waits for an answer. */
-  readonly onOctets?: (bytes: Uint8Array) => void;
   /** Waits for leave to open the line; the function it gives is called when the opening is over. */
   readonly admit?: () => Promise<() => void>;
   /** Closes the port when nothing was to do for so long, milliseconds; null keeps it open. */

@@ -48,7 +48,7 @@ export class LineWorker implements MeterLine {
   private silentJobs = 0;
 
   constructor(options: LineWorkerOptions) {
-    const { id = 0, transport, name = transport.description, clock, log, admit, isReachable, onOctets } = options;
+    const { id = 0, transport, name = transport.description, clock, log, admit, isReachable } = options;
     this.options = options;
     this.devices =
       options.devices ?? new DeviceManager(clock, ({ message }) => log.error({ err: message }, 'listener failed'));
@@ -57,7 +57,6 @@ export class LineWorker implements MeterLine {
       monitor: options.monitor ?? this.devices.register({ kind: 'line', id, name }),
       clock,
       ...(isReachable !== undefined && { isReachable }),
-      ...(onOctets !== undefined && { onOctets }),
       ...(admit === undefined ? {} : { admit }),
       onLost: (reason) => this.onLost(reason),
     });
