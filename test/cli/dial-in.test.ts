@@ -17,6 +17,7 @@ import {
   simulateThingsBoard,
   valuesOf,
 } from '../support/scene.ts';
+import { hasSocat } from '../support/socat.ts';
 
 interface Inbound {
   readonly open: number;
@@ -83,6 +84,23 @@ describe.concurrent('dial-in', { timeout: 120_000 }, () => {
       }
     },
   );
+
+  test.skipIf(!hasSocat)('a serial line on which the only meter talks by itself', async ({ onTestFinished }) => {
+    const bench = newBench(onTestFinished);
+    const path = `${bench.directory}/pty`;
+    const push = ['--push-every', '0.5', '--push-shape', 'flat'];
+    const meter = bench.start(['simulate', 'meters', '--pty', path, ...push], { db: false });
+    await meter.firstLine();
+    await init(bench, 'mqtt://127.0.0.1:1');
+    await bench.json(['meter', 'add', 'home', `listen+serial://${path}?baud=2400`]);
+    const daemon = bench.start(['run']);
+    const report = await eventualStatus(bench, 'pushes are stored', ({ meters }) => {
+      const [only] = meters as unknown as readonly { push: { stored: number } | null }[];
+      return (only?.push?.stored ?? 0) > 2;
+    });
+    expect(meterOf(report, 'home').values).toMatchObject({ activeImportEnergy: { unit: 'Wh' } });
+    await daemon.kill();
+  });
 
   test('garbage and a thousand connections are bounded, and the meter is polled all the same', async ({
     onTestFinished,
