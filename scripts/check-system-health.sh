@@ -40,6 +40,8 @@ if [ -n "${DLMS:-}" ]; then program=("$DLMS")
 elif [ -f "$here/../dist/cli/main.js" ]; then program=(node "$here/../dist/cli/main.js")
 else program=(dlms)
 fi
+# Who may not look into the directory is told so, rather than that there is no database.
+if [ -z "$db" ] && [ -z "${DLMS_DB:-}" ] && [ -d /var/lib/dlms-multi-meter ]; then db=/var/lib/dlms-multi-meter/dlms.db; fi
 if [ -n "$db" ]; then program+=(--db "$db"); fi
 
 checks=''

@@ -1,6 +1,6 @@
 /** What every verb gets: where the database is, how to print, when to stop; and what every verb's end looks like. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { asBridgeError, BridgeError, type ErrorReport } from '../core/errors.ts';
@@ -38,7 +38,17 @@ function databasePath(given: string | undefined): string {
   const state = process.env.STATE_DIRECTORY;
   if (state !== undefined && state !== '') return join(state.split(':')[0] ?? state, 'dlms.db');
   const system = '/var/lib/dlms-multi-meter/dlms.db';
-  return existsSync(system) ? system : join('data', 'dlms.db');
+  return existsSync(system) || mayMakeIn(dirname(system)) ? system : join('data', 'dlms.db');
+}
+
+/** An installed package has made the directory; the first `init` belongs there. */
+function mayMakeIn(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Codes that say the input was wrong and nothing was done. */
