@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { EventBus } from '../../src/runtime/events.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { Rival } from '../../src/simulator/thingsboard/rival.ts';
 import type { MqttProtocol, TargetMode } from '../../src/store/fleet/types.ts';
 import type { StoredReading } from '../../src/store/local/types.ts';
 import type { ThingsBoardEvents } from '../../src/thingsboard/events.ts';
@@ -11,7 +12,6 @@ import { startPublisher } from '../../src/thingsboard/publisher.ts';
 import type { Publisher } from '../../src/thingsboard/publisher-types.ts';
 import { FakeOutbox, numberReading, stringReading } from '../support/fake-outbox.ts';
 import { type Mosquitto, mosquittoInstalled, startMosquitto } from '../support/mosquitto.ts';
-import { Rival } from '../support/rival.ts';
 import { until } from '../support/until.ts';
 
 /** A broker that is no ThingsBoard tells no limits: a second is waited for them, once. */

@@ -3,9 +3,9 @@
  * reading is lost; and nothing else that closes a connection is taken for it.
  */
 import { afterEach, describe, expect, test } from 'vitest';
+import { Rival } from '../../src/simulator/thingsboard/rival.ts';
 import type { MqttProtocol } from '../../src/store/fleet/types.ts';
 import { publisherBench, range, TOKEN } from '../support/publisher-bench.ts';
-import { Rival } from '../support/rival.ts';
 import { until } from '../support/until.ts';
 
 const bench = publisherBench();

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { JsonValue } from '../../core/json.ts';
 import { Daemon } from '../../daemon/daemon.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../dlms/settings.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
@@ -16,6 +17,7 @@ import { loadAlerts } from '../../store/local/alerts.ts';
 import { type Context, EXIT, untilOver, verb } from '../context.ts';
 import { DEMO_POINTS, type DemoVerdict, judge } from '../demo-verdict.ts';
 import { demoView } from '../demo-view.ts';
+import { type IncidentReport, startIncident } from '../incident.ts';
 import { parseSeconds, parseWhole } from '../values.ts';
 import { withReadOnlyDatabase } from '../with-database.ts';
 
@@ -24,6 +26,7 @@ interface DemoFlags {
   readonly interval: string;
   readonly for?: string;
   readonly port: string;
+  readonly incident?: boolean;
 }
 
 /** How often the live view is drawn on a terminal, and printed elsewhere, milliseconds. */
@@ -38,6 +41,7 @@ export function registerDemo(program: Command): void {
     .option('--interval <seconds>', 'how often each is read', '2')
     .option('--for <seconds>', 'end after this time; else with Ctrl-C')
     .option('--port <port>', 'MQTT port of the ThingsBoard double, 0 picks a free one', '0')
+    .option('--incident', 'with a rival that uses the same access token and comes back every 1 to 2 s')
     .action(verb(demo));
 }
 
@@ -50,7 +54,14 @@ async function demo(context: Context, command: Command): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'dlms-demo-'));
   const databasePath = join(directory, 'dlms.db');
   const port = parseWhole('--port', flags.port, 0, 65_535);
-  const double = await startThingsBoardDouble({ port, tokens: [{ token, device: 'demo-gateway', gateway: true }] });
+  const ordinaryToken = randomBytes(12).toString('hex');
+  const double = await startThingsBoardDouble({
+    port,
+    tokens: [
+      { token, device: 'demo-gateway', gateway: true },
+      { token: ordinaryToken, device: 'ordinary-program', gateway: false },
+    ],
+  });
   const meters = await startVirtualMeters({
     count,
     port: 0,
@@ -63,10 +74,22 @@ async function demo(context: Context, command: Command): Promise<number> {
   try {
     configure(databasePath, { url: `mqtt://${double.host}:${double.port}`, token, meters, intervalMs });
     const daemon = await Daemon.start({ databasePath, clock: systemClock, log: context.log });
+    const incident = flags.incident
+      ? startIncident({
+          port: double.port,
+          token,
+          ordinaryToken,
+          intervalMs,
+          clock: systemClock,
+          onConflict: (listener) => daemon.thingsboard.on('conflict', listener),
+        })
+      : null;
     const view = showLive(context, daemon, double);
     await untilOver(context.signal, lasting);
     await view.stop();
+    await incident?.endOrdinary();
     const { drained, ...figures } = await daemon.stop();
+    const suffered = incident?.end() ?? null;
     const verdict = judge({
       figures,
       meters,
@@ -74,7 +97,8 @@ async function demo(context: Context, command: Command): Promise<number> {
       nameOf: demoMeterName,
       alerts: alertsOf(databasePath),
     });
-    context.print({ ...verdict }, () => verdictText(verdict));
+    const document = { ...verdict, ...(suffered !== null && { incident: suffered }) };
+    context.print(document as unknown as JsonValue, () => verdictText(verdict) + incidentText(suffered));
     return drained && verdict.lost === 0 ? EXIT.done : EXIT.failed;
   } finally {
     await Promise.all([meters.stop(), double.stop()]);
@@ -142,4 +166,16 @@ function showLive(context: Context, daemon: Daemon, double: ThingsBoardDouble): 
 function verdictText({ meters, cycles, readings, messages, publishRate, lost, duplicates }: DemoVerdict): string {
   const rate = publishRate === null ? '-' : `${(publishRate * 100).toFixed(1)}%`;
   return `${meters} meters: ${cycles} cycles, ${readings} readings, ${messages} messages, publish rate ${rate}, lost ${lost}, duplicates ${duplicates}`;
+}
+
+function incidentText(report: IncidentReport | null): string {
+  if (report === null) return '';
+  const { rivalSessions, knownAfterSeconds, ordinary } = report;
+  const known =
+    knownAfterSeconds === null ? 'not known as a conflict' : `known as a conflict after ${knownAfterSeconds} s`;
+  const share = ordinary.messages === 0 ? '-' : `${((100 * ordinary.delivered) / ordinary.messages).toFixed(1)}%`;
+  return (
+    `\nThe rival was let in ${rivalSessions} times, and was ${known}.` +
+    `\nAn ordinary program beside it, with such a rival of its own: ${ordinary.delivered} of ${ordinary.messages} messages (${share}), closed ${ordinary.closes} times.`
+  );
 }

@@ -1,7 +1,7 @@
 /** The other client of the incident: connects with our token, is thrown out, and comes back after a while, for ever. */
 import { connect, type Socket } from 'node:net';
 import { generate, parser } from 'mqtt-packet';
-import type { Clock, Timer } from '../../src/runtime/clock.ts';
+import type { Clock, Timer } from '../../runtime/clock.ts';
 
 export interface RivalOptions {
   readonly port: number;
