@@ -33,10 +33,9 @@ export function intakeOf(
   knowledge: Knowledge,
   { database, writer, clock, hostTime, events, pushes, log }: IntakeDependencies,
 ): PushIntake {
-  return new PushIntake(polled, {
+  return new PushIntake(polled, learned, {
     settings,
     knowledge,
-    learned,
     keyId: (key, systemTitle) => toHex(counterKeyId(database, key, systemTitle)),
     store: new CycleStore({ writer, clock, events, hostTime }),
     clock,

@@ -21,8 +21,6 @@ import { type PushPlan, pushPlan, pushReadings } from './push-readings.ts';
 export interface PushIntakeDependencies {
   readonly settings: MeterSettings;
   readonly knowledge: Knowledge;
-  /** What is kept of the meter, by kind. */
-  readonly learned: ReadonlyMap<string, string>;
   /** Names a key and the title of who uses it without telling them. */
   readonly keyId: (encryptionKey: Uint8Array, systemTitle: Uint8Array) => string;
   readonly store: CycleStore;
@@ -45,13 +43,13 @@ export class PushIntake implements PushTaker {
   private tail: Promise<unknown> = Promise.resolve();
   private waiting = 0;
 
-  /** Throws INVALID_POINT. */
-  constructor(meter: PolledMeter, deps: PushIntakeDependencies) {
+  /** `learned`: what is kept of the meter, by kind; it is not held on to. Throws INVALID_POINT. */
+  constructor(meter: PolledMeter, learned: ReadonlyMap<string, string>, deps: PushIntakeDependencies) {
     const points = meter.groups.flatMap((group) => group.points);
     this.meter = meter;
     this.deps = deps;
     this.plan = pushPlan(deps.settings, points);
-    this.memory = new PushMemory(deps.learned);
+    this.memory = new PushMemory(learned);
     this.changes = new ChangeFilter([...this.plan.byObject, ...this.plan.byPlace.values()]);
   }
 
