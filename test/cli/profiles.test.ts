@@ -19,8 +19,8 @@ describe.concurrent('profiles', { timeout: 400_000 }, () => {
     const link = `tcp://127.0.0.1:${relay.port}`;
     const profile = ['--profile', `${LOAD}@900`, '--backfill-from', 'all'];
     await bench.json(['meter', 'add', 'house1', link, '--client', '1', '--timeout', '500', ...profile]);
-    const before = virtual.profileRows(0, LOAD).at(-1)?.at ?? 0;
-    const oldest = virtual.profileRows(0, LOAD)[0]?.at ?? 0;
+    const truth = virtual.profileRows(0, LOAD);
+    expect(truth).toHaveLength(YEAR_ROWS);
     let daemon = bench.start(['run']);
     let cuts = 0;
     const rowsNow = (): number => new Set(outboxReadings(bench).map(({ ts }) => ts)).size;
@@ -46,19 +46,18 @@ describe.concurrent('profiles', { timeout: 400_000 }, () => {
     );
     await daemon.stop();
     expect(cuts).toBe(4);
-    const truth = virtual.profileRows(0, LOAD, oldest, before);
     const came = new Map<string, string[]>();
     for (const { key, ts, value } of outboxReadings(bench)) {
       const at = `${key} ${ts}`;
       came.set(at, [...(came.get(at) ?? []), String(value)]);
     }
-    const wrong = truth.flatMap(({ at, values }) =>
+    // With each quarter of an hour that passes meanwhile the meter overwrites the oldest row.
+    const wrong = truth.slice(2).flatMap(({ at, values }) =>
       [
         ['activeImportEnergy', values[2]],
         ['activeExportEnergy', values[3]],
       ].filter(([key, value]) => came.get(`${key} ${at}`)?.join() !== value),
     );
-    expect(truth).toHaveLength(YEAR_ROWS);
     expect(wrong).toEqual([]);
     expect([...came.keys()].filter((key) => key.startsWith('profile'))).toEqual([]);
   });
