@@ -23,6 +23,9 @@ export interface TargetFlags {
   readonly clientId?: string;
   readonly cert?: string;
   readonly certKey?: string;
+  readonly provisionKey?: string;
+  readonly provisionSecret?: string;
+  readonly provisionName?: string;
   readonly mode?: string;
   readonly protocol?: string;
   readonly ca?: string;
@@ -35,10 +38,11 @@ export interface TargetFlags {
 
 /** For a new target; `--mode` is not among those that can be changed. */
 export function addTargetFlags(command: Command): Command {
-  return addTargetChangeFlags(command).option(
-    '--mode <mode>',
-    'gateway (default): one token for all meters; device: one token per meter',
-  );
+  return addTargetChangeFlags(command)
+    .option('--mode <mode>', 'gateway (default): one token for all meters; device: one token per meter')
+    .option('--provision-key <key>', 'has ThingsBoard make the device: key of its device profile; file: and env: work')
+    .option('--provision-secret <secret>', 'for --provision-key; file: and env: work')
+    .option('--provision-name <name>', 'name of the device that is made (dlms-multi-meter)');
 }
 
 export function addTargetChangeFlags(command: Command): Command {

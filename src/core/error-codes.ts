@@ -396,6 +396,18 @@ export const ERROR_CODES = {
     true,
     'the disk is full: free some space; readings are kept back until it can be written again',
   ),
+  PROVISION_NOT_FOUND: row(
+    'mqtt',
+    'credentials',
+    false,
+    'compare key and secret with the device profile, and see that its provisioning is on',
+  ),
+  PROVISION_FAILED: row(
+    'mqtt',
+    'server',
+    false,
+    'a device of this name may exist already: delete it, or give its token with --token',
+  ),
   OUTBOX_FULL: row(
     'store',
     'server',

@@ -10,3 +10,6 @@ export const GATEWAY_CONNECT = 'v1/gateway/connect';
 export const RPC_REQUEST = 'v1/devices/me/rpc/request/';
 export const RPC_RESPONSE = 'v1/devices/me/rpc/response/';
 export const RPC_RESPONSES = `${RPC_RESPONSE}+`;
+/** Provisioning, within a session whose user name is `provision`. */
+export const PROVISION_REQUEST = '/provision/request';
+export const PROVISION_RESPONSE = '/provision/response';

@@ -7,7 +7,8 @@ import { loadFleet } from '../../store/fleet/load.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
 import type { Fleet, NewTarget } from '../../store/fleet/types.ts';
 import { type Context, verb } from '../context.ts';
-import { addTargetFlags, namesCredentials, type TargetFlags, targetFromFlags } from '../target-flags.ts';
+import { targetFromFlagsOrServer } from '../provisioned-target.ts';
+import { addTargetFlags, namesCredentials, type TargetFlags } from '../target-flags.ts';
 
 interface InitFlags extends TargetFlags {
   readonly name: string;
@@ -25,7 +26,7 @@ export function registerInit(program: Command): void {
 
 async function init(context: Context, command: Command): Promise<undefined> {
   const flags = await completed(command.opts<InitFlags>());
-  const target = targetFromFlags(flags.name, flags);
+  const target = await targetFromFlagsOrServer(flags.name, flags, context.signal);
   const database = initDatabase(context.databasePath);
   try {
     const done = alreadyThere(loadFleet(database), target) ? 'unchanged' : added(database, target);
@@ -66,7 +67,8 @@ function alreadyThere({ targets, connections }: Fleet, wanted: NewTarget): boole
 
 /** Asks on a terminal for what the flags leave open. */
 async function completed(flags: InitFlags): Promise<InitFlags> {
-  if (flags.url !== undefined && namesCredentials(flags)) return flags;
+  const isComplete = namesCredentials(flags) || flags.provisionKey !== undefined;
+  if (flags.url !== undefined && isComplete) return flags;
   if (flags.yes || !process.stdin.isTTY) {
     return fail('USAGE', `init needs ${flags.url === undefined ? '--url' : '--token'}`, {
       hint: 'dlms init --url mqtt://HOST:1883 --token TOKEN --mode gateway --yes',
@@ -79,7 +81,7 @@ async function completed(flags: InitFlags): Promise<InitFlags> {
     const mode =
       flags.mode ??
       ((await prompt.question('gateway (one token for all meters) or device (one each) [gateway]: ')) || 'gateway');
-    if (namesCredentials(flags)) return { ...flags, url, mode };
+    if (isComplete) return { ...flags, url, mode };
     return { ...flags, url, mode, token: await prompt.question(`Access token of the ${mode}: `) };
   } finally {
     prompt.close();

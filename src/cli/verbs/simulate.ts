@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
 import type { DoubleToken } from '../../simulator/thingsboard/credentials.ts';
 import { startThingsBoardDouble } from '../../simulator/thingsboard/double.ts';
+import type { ProvisionKeys } from '../../simulator/thingsboard/provisioning.ts';
 import { type Context, untilStopped, verb } from '../context.ts';
 import { parseChoice, parseSecretText, parseWhole } from '../values.ts';
 import { registerSimulateMeters } from './simulate-meters.ts';
@@ -15,6 +16,7 @@ interface ThingsBoardFlags {
   readonly protocolQuirks: string;
   readonly rate?: string;
   readonly httpPort?: string;
+  readonly provision?: string;
 }
 
 export function registerSimulate(program: Command): void {
@@ -34,6 +36,7 @@ export function registerSimulate(program: Command): void {
     .option('--gateway', 'the tokens belong to gateways')
     .option('--protocol-quirks <age>', 'new (from 4.2.1 on) or old', 'new')
     .option('--rate <limits>', 'rate limits as in a tenant profile, CAPACITY:SECONDS,...')
+    .option('--provision <key:secret>', 'devices may be made with this key and secret')
     .option('--http-port <port>', 'serve GET /received there, 0 picks a free one')
     .action(verb(simulateThingsBoard));
 }
@@ -41,7 +44,7 @@ export function registerSimulate(program: Command): void {
 async function simulateThingsBoard(context: Context, command: Command): Promise<undefined> {
   const flags = command.opts<ThingsBoardFlags>();
   const tokens = (flags.token ?? []).map(parseSecretText);
-  if (tokens.length === 0) fail('USAGE', 'simulate thingsboard needs --token');
+  if (tokens.length === 0 && flags.provision === undefined) fail('USAGE', 'simulate thingsboard needs --token');
   const double = await startThingsBoardDouble({
     tokens: tokens.map(
       (token, index): DoubleToken => ({
@@ -55,6 +58,7 @@ async function simulateThingsBoard(context: Context, command: Command): Promise<
     httpPort: flags.httpPort === undefined ? null : parseWhole('--http-port', flags.httpPort, 0, 65_535),
     quirks: parseChoice('--protocol-quirks', flags.protocolQuirks, ['old', 'new']),
     rate: flags.rate ?? null,
+    provision: flags.provision === undefined ? null : provisionKeys(flags.provision),
   });
   const { host, port, httpPort } = double;
   const url = httpPort === null ? null : `http://${host}:${httpPort}/received`;
@@ -70,4 +74,9 @@ async function simulateThingsBoard(context: Context, command: Command): Promise<
 /** No name of a device may tell its token. */
 function deviceName(gateway: boolean, index: number): string {
   return `${gateway ? 'gateway' : 'device'}-${index + 1}`;
+}
+
+function provisionKeys(text: string): ProvisionKeys {
+  const [key = '', secret = ''] = text.split(':');
+  return key === '' || secret === '' ? fail('USAGE', '--provision takes KEY:SECRET') : { key, secret };
 }

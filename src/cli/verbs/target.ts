@@ -10,8 +10,9 @@ import { DEFAULT_TARGET_SETTINGS } from '../../store/fleet/target-settings.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
 import type { Fleet } from '../../store/fleet/types.ts';
 import { type Context, verb } from '../context.ts';
+import { targetFromFlagsOrServer } from '../provisioned-target.ts';
 import { table } from '../table.ts';
-import { addTargetChangeFlags, addTargetFlags, targetChangeFromFlags, targetFromFlags } from '../target-flags.ts';
+import { addTargetChangeFlags, addTargetFlags, targetChangeFromFlags } from '../target-flags.ts';
 import { withDatabase } from '../with-database.ts';
 
 export function registerTarget(program: Command): void {
@@ -25,9 +26,9 @@ export function registerTarget(program: Command): void {
   target.command('list').description('all targets').action(verb(list));
 }
 
-function add(context: Context, command: Command): undefined {
+async function add(context: Context, command: Command): Promise<undefined> {
   const [name = ''] = command.args;
-  const target = targetFromFlags(name, command.opts());
+  const target = await targetFromFlagsOrServer(name, command.opts(), context.signal);
   const database = openDatabase(context.databasePath);
   try {
     addTarget(database, target);

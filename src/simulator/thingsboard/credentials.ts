@@ -1,6 +1,7 @@
 /** Whose credentials a CONNECT brings: access token, MQTT basic, X.509. */
 import type { IConnectPacket } from 'mqtt-packet';
 import type { Refusal } from './answers.ts';
+import { PROVISIONING } from './provisioning.ts';
 
 export interface DoubleToken {
   /** The access token; of basic or X.509 credentials just a name. */
@@ -23,6 +24,7 @@ export function authenticated(
   { username, password, clientId }: IConnectPacket,
   certificate: string | null,
 ): DoubleToken | Refusal {
+  if (username === PROVISIONING.token) return PROVISIONING;
   if (certificate !== null) return tokens.find((one) => one.certificate === certificate) ?? 'no-credentials';
   const ofBasic = tokens.find(
     ({ basic }) =>

@@ -8,12 +8,13 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls';
 import type { IConnectPacket } from 'mqtt-packet';
 import { fail } from '../../core/errors.ts';
-import { writeJson } from '../../core/json.ts';
+import { type JsonValue, writeJson } from '../../core/json.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { DISCONNECT, type Refusal } from './answers.ts';
 import { authenticated, type DoubleToken } from './credentials.ts';
 import type { DeviceRefusal, Quirks } from './device-api.ts';
 import { type Limits, limitsOf, type ToldLimits } from './limits.ts';
+import { type ProvisionKeys, provision } from './provisioning.ts';
 import { type Received, ReceivedStore, receivedDocument } from './received.ts';
 import { Session, type SessionHost } from './session.ts';
 
@@ -32,6 +33,8 @@ export interface DoubleOptions {
   /** The other limits of the tenant profile, and whether they are told (ThingsBoard >= 3.8). */
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
+  /** Key and secret of a device profile that devices may be made with; null (default): there is none. */
+  readonly provision?: ProvisionKeys | null;
   /** PEM: speaks TLS, and wants a client certificate without needing one. */
   readonly tls?: { readonly key: string; readonly cert: string };
   /** From a newcomer's CONNACK to the close of the eldest session, milliseconds (default 20). */
@@ -96,7 +99,8 @@ class Double implements ThingsBoardDouble, SessionHost {
   port: number;
   httpPort: number | null;
   private readonly tls: { readonly key: string; readonly cert: string } | null;
-  private readonly tokens: readonly DoubleToken[];
+  private readonly tokens: DoubleToken[];
+  private readonly provisionKeys: ProvisionKeys | null;
   private readonly takeoverDelayMs: number;
   private readonly connections = new Set<Session>();
   private server: Server | null = null;
@@ -117,7 +121,8 @@ class Double implements ThingsBoardDouble, SessionHost {
     this.limits = limits;
     this.told = told;
     this.tls = options.tls ?? null;
-    this.tokens = options.tokens;
+    this.tokens = [...options.tokens];
+    this.provisionKeys = options.provision ?? null;
     this.takeoverDelayMs = options.takeoverDelayMs ?? DEFAULT_TAKEOVER_DELAY_MS;
   }
 
@@ -160,6 +165,10 @@ class Double implements ThingsBoardDouble, SessionHost {
   authenticate(connect: IConnectPacket, certificate: string | null): DoubleToken | Refusal {
     this.connectCount += 1;
     return this.refusal ?? authenticated(this.tokens, connect, certificate);
+  }
+
+  provision(payload: string): JsonValue | null {
+    return provision(this.provisionKeys, this.tokens, payload);
   }
 
   /** actors.session.max_concurrent_sessions_per_device is 1: the newcomer stays. */

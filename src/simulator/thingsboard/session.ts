@@ -16,11 +16,12 @@ import {
   type IUnsubscribePacket,
   type Packet,
 } from 'mqtt-packet';
-import { writeJson } from '../../core/json.ts';
+import { type JsonValue, writeJson } from '../../core/json.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import { ANSWERS, type Answer, answerAtQos0, CONNACK, DISCONNECT, type Refusal, SUBSCRIBABLE } from './answers.ts';
 import type { DoubleToken } from './credentials.ts';
 import {
+  ACCEPTED,
   type ApiContext,
   type DeviceRefusal,
   type Handled,
@@ -31,6 +32,7 @@ import {
 import { handleGatewayPublish, rateLimitOutcome } from './gateway-api.ts';
 import { type Limits, RateLimiters, type ToldLimits } from './limits.ts';
 import { type Incoming, PacketStream } from './packets.ts';
+import { PROVISION_REQUEST, PROVISION_RESPONSE, PROVISIONING, PROVISIONING_MS } from './provisioning.ts';
 import type { ReceivedStore } from './received.ts';
 
 /** What a session needs of its server. */
@@ -43,6 +45,8 @@ export interface SessionHost {
   readonly refusedDevices: ReadonlyMap<string, DeviceRefusal>;
   /** `certificate`: fingerprint of the client's, null without one. */
   authenticate(connect: IConnectPacket, certificate: string | null): DoubleToken | Refusal;
+  /** Answers a request for provisioning; null when it is none. */
+  provision(payload: string): JsonValue | null;
   /** The session has its CONNACK; the eldest of the same device has to go. */
   standing(session: Session): void;
   closed(session: Session): void;
@@ -116,11 +120,13 @@ export class Session {
     this.token = verdict;
     const { limits, clock } = this.host;
     this.limiters = new RateLimiters(verdict.gateway ? limits.gatewayRates : limits.rates, clock.monotonic());
-    this.host.store.create(verdict.device, 'default', null);
+    const isDevice = verdict !== PROVISIONING;
+    if (isDevice) this.host.store.create(verdict.device, 'default', null);
+    else this.later(PROVISIONING_MS, () => this.end(null));
     // Never to be trusted by a client: there is no session behind it, the server just turns the flag round.
     const sessionPresent = packet.clean === false;
     this.send({ cmd: 'connack', sessionPresent, returnCode: 0, reasonCode: 0 });
-    this.host.standing(this);
+    if (isDevice) this.host.standing(this);
   }
 
   private certificate(): string | null {
@@ -187,10 +193,19 @@ export class Session {
     const { topic } = packet;
     if (/[+#]/.test(topic)) return refused('malformed-topic');
     const context = this.context();
+    if (this.token === PROVISIONING) return this.provision(packet);
     const forGateway = topic.startsWith('v1/gateway/');
     if (!context.takeMessages(1)) return refused(forGateway ? rateLimitOutcome(context) : 'rate-limit');
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
     return forGateway ? handleGatewayPublish(context, topic, payload) : handleDevicePublish(context, topic, payload);
+  }
+
+  private provision({ topic, payload }: IPublishPacket): Handled {
+    if (topic !== PROVISION_REQUEST) return refused('topic-unknown');
+    const answer = this.host.provision(payload.toString());
+    if (answer === null) return refused('payload-invalid');
+    this.reply(PROVISION_RESPONSE, PROVISION_RESPONSE, writeJson(answer));
+    return ACCEPTED;
   }
 
   private context(): ApiContext {
