@@ -224,7 +224,10 @@ export class MeterChannel implements WireReceiver {
     this.timer?.cancel();
     const trickleEnds = this.lastProgress + TRICKLE_TIMEOUTS * timeoutMs;
     const wait = Math.min(timeoutMs, Math.max(0, trickleEnds - clock.monotonic()));
-    this.timer = clock.setTimer(wait, () => this.carryOut(() => this.silent(link)));
+    // Where this program stood still for a while, timers fire before what arrived meanwhile is read: one more turn.
+    this.timer = clock.setTimer(wait, () => {
+      this.timer = clock.setTimer(1, () => this.carryOut(() => this.silent(link)));
+    });
   }
 
   private silent(link: ClientLink): LinkOutput {

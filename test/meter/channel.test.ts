@@ -118,6 +118,14 @@ describe.each(['wrapper', 'hdlc'] as const)('%s', (framing) => {
   });
 });
 
+test('an answer that is there when the deadline passes, and is only not read yet, is no time-out', async () => {
+  const { channel, wire, clock, outcome, connected } = channelOver('wrapper');
+  await connected();
+  const asked = channel.exchange(REQUEST);
+  clock.setTimer(TIMEOUT_MS, () => wire.hears(answer('c401c1000601')));
+  expect(await outcome(asked)).toBe('c401c1000601');
+});
+
 describe('keep-alive', () => {
   test('over HDLC an RR goes out, and its answer comes', async () => {
     const { channel, wire, outcome, connected } = channelOver('hdlc');
