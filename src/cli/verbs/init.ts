@@ -1,16 +1,17 @@
 /** `init`: database, sealing key and the first ThingsBoard target. */
-import { createInterface } from 'node:readline/promises';
+import { createInterface, type Interface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
 import { type Database, initDatabase } from '../../store/database.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
 import type { Fleet, NewTarget } from '../../store/fleet/types.ts';
-import { type Context, verb } from '../context.ts';
+import { type Context, EXIT, verb } from '../context.ts';
+import { type FirstRunFlags, firstRun } from '../first-run.ts';
 import { targetFromFlagsOrServer } from '../provisioned-target.ts';
 import { addTargetFlags, namesCredentials, type TargetFlags } from '../target-flags.ts';
 
-interface InitFlags extends TargetFlags {
+interface InitFlags extends TargetFlags, FirstRunFlags {
   readonly name: string;
   readonly yes?: boolean;
 }
@@ -21,11 +22,33 @@ export function registerInit(program: Command): void {
   )
     .option('--name <name>', 'name of the target', 'thingsboard')
     .option('--yes', 'ask nothing')
+    .option('--test', 'try the token at ThingsBoard')
+    .option('--link <link>', 'way to the first meter, which is added and read')
+    .option('--meter <name>', 'its name')
+    .option('--template <name>', 'the template that it is made from')
+    .option('--points <points>', 'POINT=key,... that it is asked for')
+    .option('--interval <seconds>', 'how often')
     .action(verb(init));
 }
 
-async function init(context: Context, command: Command): Promise<undefined> {
-  const flags = await completed(command.opts<InitFlags>());
+async function init(context: Context, command: Command): Promise<number> {
+  const given = command.opts<InitFlags>();
+  const asks = given.yes !== true && process.stdin.isTTY === true;
+  const prompt = asks ? createInterface({ input: process.stdin, output: process.stderr }) : null;
+  try {
+    const flags = await completed(given, prompt);
+    const target = await create(context, flags);
+    // Who gave all there is to ask knows what he wants.
+    const questions = given.url === undefined || !isComplete(given) ? prompt : null;
+    const good = await firstRun(context, target, flags, questions);
+    return good ? EXIT.done : EXIT.failed;
+  } finally {
+    prompt?.close();
+  }
+}
+
+/** The database with its target, whose name it returns. */
+async function create(context: Context, flags: InitFlags): Promise<string> {
   const target = await targetFromFlagsOrServer(flags.name, flags, context.signal);
   const database = initDatabase(context.databasePath);
   try {
@@ -43,7 +66,7 @@ async function init(context: Context, command: Command): Promise<undefined> {
   } finally {
     database.close();
   }
-  return undefined;
+  return target.name;
 }
 
 function added(database: Database, target: NewTarget): 'created' {
@@ -66,24 +89,22 @@ function alreadyThere({ targets, connections }: Fleet, wanted: NewTarget): boole
 }
 
 /** Asks on a terminal for what the flags leave open. */
-async function completed(flags: InitFlags): Promise<InitFlags> {
-  const isComplete = namesCredentials(flags) || flags.provisionKey !== undefined;
-  if (flags.url !== undefined && isComplete) return flags;
-  if (flags.yes || !process.stdin.isTTY) {
+async function completed(flags: InitFlags, prompt: Interface | null): Promise<InitFlags> {
+  if (flags.url !== undefined && isComplete(flags)) return flags;
+  if (prompt === null) {
     return fail('USAGE', `init needs ${flags.url === undefined ? '--url' : '--token'}`, {
       hint: 'dlms init --url mqtt://HOST:1883 --token TOKEN --mode gateway --yes',
     });
   }
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const url =
-      flags.url ?? ((await prompt.question('ThingsBoard URL [mqtt://127.0.0.1:1883]: ')) || 'mqtt://127.0.0.1:1883');
-    const mode =
-      flags.mode ??
-      ((await prompt.question('gateway (one token for all meters) or device (one each) [gateway]: ')) || 'gateway');
-    if (isComplete) return { ...flags, url, mode };
-    return { ...flags, url, mode, token: await prompt.question(`Access token of the ${mode}: `) };
-  } finally {
-    prompt.close();
-  }
+  const url =
+    flags.url ?? ((await prompt.question('ThingsBoard URL [mqtt://127.0.0.1:1883]: ')) || 'mqtt://127.0.0.1:1883');
+  const mode =
+    flags.mode ??
+    ((await prompt.question('gateway (one token for all meters) or device (one each) [gateway]: ')) || 'gateway');
+  if (isComplete(flags)) return { ...flags, url, mode };
+  return { ...flags, url, mode, token: await prompt.question(`Access token of the ${mode}: `) };
+}
+
+function isComplete(flags: InitFlags): boolean {
+  return namesCredentials(flags) || flags.provisionKey !== undefined;
 }
