@@ -171,6 +171,7 @@ describe.skipIf(!canBoot)('installed and run by systemd', () => {
       const { exit, checks } = await health();
       expect(exit).toBe(1);
       expect(checks.find(({ name }) => name === 'target thingsboard')).toMatchObject({ status: 'degraded' });
+      expect(JSON.parse(await machine.done('dlms outbox --json')).rows).toBeGreaterThan(0);
     });
     const begun = performance.now();
     await machine.done(`systemctl stop ${UNIT}`);
