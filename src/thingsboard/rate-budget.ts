@@ -20,14 +20,15 @@ export function shareOf(rates: readonly Rate[], share: number): readonly Rate[] 
 
 /** Buckets that are full at first; all of them have to give. `now` is monotonic, milliseconds. */
 export class RateBudget {
-  private readonly buckets: { readonly capacity: number; readonly perMs: number; tokens: number }[];
+  /** A bucket counts in tokens times the milliseconds of its period: whole numbers, so that nothing is lost by rounding. */
+  private readonly buckets: { readonly capacity: number; readonly periodMs: number; filled: number }[];
   private refilledAt: number;
 
   constructor(rates: readonly Rate[], now: number) {
     this.buckets = rates.map(({ capacity, seconds }) => ({
       capacity,
-      perMs: capacity / (seconds * 1000),
-      tokens: capacity,
+      periodMs: seconds * 1000,
+      filled: capacity * seconds * 1000,
     }));
     this.refilledAt = now;
   }
@@ -35,21 +36,24 @@ export class RateBudget {
   /** Milliseconds until `cost` may be taken, 0 for now. What no bucket could ever hold waits for full ones. */
   wait(cost: number, now: number): number {
     this.refill(now);
-    const waits = this.buckets.map(({ capacity, perMs, tokens }) => (Math.min(cost, capacity) - tokens) / perMs);
+    const waits = this.buckets.map(
+      ({ capacity, periodMs, filled }) => (Math.min(cost, capacity) * periodMs - filled) / capacity,
+    );
     return Math.ceil(Math.max(0, ...waits));
   }
 
   /** Takes it, also below zero. */
   take(cost: number, now: number): void {
     this.refill(now);
-    for (const bucket of this.buckets) bucket.tokens -= cost;
+    for (const bucket of this.buckets) bucket.filled -= cost * bucket.periodMs;
   }
 
   private refill(now: number): void {
     const elapsed = now - this.refilledAt;
     if (elapsed <= 0) return;
     this.refilledAt = now;
-    for (const bucket of this.buckets)
-      bucket.tokens = Math.min(bucket.capacity, bucket.tokens + elapsed * bucket.perMs);
+    for (const bucket of this.buckets) {
+      bucket.filled = Math.min(bucket.capacity * bucket.periodMs, bucket.filled + elapsed * bucket.capacity);
+    }
   }
 }
