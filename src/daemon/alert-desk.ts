@@ -45,6 +45,7 @@ export class AlertDesk {
   /** What is not quiet, by code and subject. */
   private readonly entries = new Map<AlertCode, Map<string, AlertState>>();
   private writing: Promise<void> = Promise.resolve();
+  private lastAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: AlertDeskDependencies) {
     this.deps = deps;
@@ -107,7 +108,9 @@ export class AlertDesk {
 
   private tell(code: AlertCode, subject: string, change: 'raised' | 'cleared', detail: string): void {
     const { log, clock, onNotice } = this.deps;
-    const at = clock.now();
+    // ThingsBoard keeps one value for a key and time: two changes of one moment must not be one.
+    const at = Math.max(clock.now(), this.lastAt + 1);
+    this.lastAt = at;
     const { severity, hint }: AlertRule = ALERT_RULES[code];
     const fields = { code, subject, severity, hint };
     if (change === 'raised') log.error(fields, `ALERT ${code} ${subject}: ${detail}`);

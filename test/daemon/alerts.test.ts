@@ -71,6 +71,14 @@ test('an alert is raised once, kept, and cleared once with its time', async () =
   ]);
 });
 
+test('two that change in the same moment are told with times of their own', async () => {
+  const { notices, desk: newDesk } = await deskBench();
+  const desk = newDesk();
+  desk.observe(conflict(true));
+  desk.observe({ code: 'DISK_LOW', subject: 'daemon', value: 0, detail: () => 'full' });
+  expect(new Set(notices.map(({ at }) => at)).size).toBe(2);
+});
+
 test('it survives a restart: neither raised twice nor forgotten', async () => {
   const { database, notices, desk: newDesk } = await deskBench();
   const before = newDesk();

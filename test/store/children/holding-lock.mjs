@@ -3,9 +3,10 @@ const [, , built, path] = process.argv;
 const { acquireDaemonLock, daemonRuns } = await import(`${built}/store/daemon-lock.js`);
 const runs = daemonRuns(path);
 try {
-  acquireDaemonLock(path);
+  const lock = acquireDaemonLock(path);
   console.log(JSON.stringify({ runs, taken: true }));
-  setInterval(() => {}, 1000);
+  // A lock that nobody refers to is let go of when its memory is collected.
+  setInterval(() => lock, 1000);
 } catch (error) {
   console.log(JSON.stringify({ runs, taken: false, code: error.code }));
 }
