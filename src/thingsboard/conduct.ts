@@ -76,6 +76,8 @@ export function afterEnd(conduct: Conduct, end: SessionEnd, { cause }: Judgement
   if (cause === 'conflict') return inConflict(end, policy);
   if (conduct.mode === 'patient') return conduct;
   if (isShortClose(end)) return warier(conduct, end);
+  // The server said that it was a message: one at a time tells which, and silence would tell nothing.
+  if (cause === 'payload-rejected') return { ...NORMAL, mode: 'wary', closes: conduct.closes + 1 };
   // A rival may stand behind it: the next end is to be seen by a witness.
   return cause === 'unexplained' && end.stoodMs > 0 ? { ...conduct, mode: 'wary' } : NORMAL;
 }

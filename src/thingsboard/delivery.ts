@@ -37,6 +37,8 @@ export interface DeliveryOptions {
   readonly window: number;
   /** Whether to begin with one message at a time, of one row. */
   readonly oneByOne: boolean;
+  /** Rows to be left out until it goes one by one no more. */
+  readonly leftOut: ReadonlySet<number>;
   /** Asks for the server's limits first; null: those that are known hold. */
   readonly question: LimitsQuestion | null;
   readonly throttle: Throttle;
@@ -71,6 +73,7 @@ export class Delivery {
   private readonly options: DeliveryOptions;
   private readonly lanes: Lanes;
   private oneByOne: boolean;
+  private leftOut: ReadonlySet<number>;
   private readonly underway = new Map<number, Underway>();
   /** Messages of rows taken that wait for a place in the window. */
   private readonly queue: Outgoing[] = [];
@@ -87,8 +90,9 @@ export class Delivery {
     const { outbox, connectionId, settlement, holds } = options;
     this.options = options;
     this.oneByOne = options.oneByOne;
+    this.leftOut = options.leftOut;
     this.lanes = new Lanes(outbox, connectionId, {
-      isTaken: (rowId) => this.underway.has(rowId) || settlement.has(rowId),
+      isTaken: (rowId) => this.underway.has(rowId) || settlement.has(rowId) || this.leftOut.has(rowId),
       isHeld: (device) => holds.isHeld(device),
     });
   }
@@ -134,7 +138,11 @@ export class Delivery {
   /** One by one no more. */
   widen(): void {
     this.oneByOne = false;
-    this.pump();
+    if (this.leftOut.size === 0) this.pump();
+    else {
+      this.leftOut = new Set();
+      this.restart();
+    }
   }
 
   /** Takes no further row; resolves when nothing is in flight any more, or the session has ended. */

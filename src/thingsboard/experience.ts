@@ -20,8 +20,9 @@ export interface Lesson {
 export class Experience {
   private readonly policy: OnConflict;
   private readonly history: RunEnd[] = [];
-  /** By row: how often it was alone on its way when the session was closed. */
-  private readonly strikes = new Map<number, number>();
+  /** By row: how often it was alone on its way when the session was closed, and what was acknowledged before the first. */
+  private readonly strikes = new Map<number, { count: number; readonly acknowledged: number }>();
+  private suspects: ReadonlySet<number> = new Set();
   private conduct: Conduct = NORMAL;
 
   constructor(policy: OnConflict) {
@@ -42,11 +43,17 @@ export class Experience {
     return planOf(this.conduct, now);
   }
 
-  learn(end: RunEnd): Lesson {
+  /** Rows that the next session is to leave out until it has stood for a while: the last one ended over them. */
+  get underSuspicion(): ReadonlySet<number> {
+    return this.suspects;
+  }
+
+  /** `acknowledged`: messages that were acknowledged so far, in all sessions. */
+  learn(end: RunEnd, acknowledged: number): Lesson {
     this.history.push(end);
     if (this.history.length > HISTORY) this.history.shift();
     const judgement = judge(this.history);
-    const poison = this.strike(end);
+    const poison = this.strike(end, judgement, acknowledged);
     this.conduct = afterEnd(this.conduct, end, judgement, this.policy);
     return { judgement, poison };
   }
@@ -56,15 +63,23 @@ export class Experience {
     this.conduct = afterStanding();
   }
 
-  /** A row that was alone on its way each time when the server closed just our session is what it would not have. */
-  private strike({ alone, witness }: RunEnd): Lesson['poison'] {
-    // It was sent after a silence that the session had survived: no rival closed it.
-    if (alone === null || witness !== 'alive' || this.conduct.mode !== 'wary') return null;
-    const strikes = (this.strikes.get(alone.id) ?? 0) + 1;
-    this.strikes.set(alone.id, strikes);
-    if (strikes < STRIKES) return null;
+  /**
+   * A row that was alone on its way each time when the server closed the session is what it would not have, if it took
+   * others in between: a limit that is used up closes over whatever comes.
+   */
+  private strike({ alone, witness }: RunEnd, { cause }: Judgement, acknowledged: number): Lesson['poison'] {
+    this.suspects = new Set();
+    // With a witness alive it was sent after a silence that the session had survived: no rival closed it.
+    const overTheRow = witness === 'alive' || cause === 'payload-rejected';
+    if (alone === null || !overTheRow || this.conduct.mode !== 'wary') return null;
+    const strike = this.strikes.get(alone.id) ?? { count: 0, acknowledged };
+    strike.count += 1;
+    this.strikes.set(alone.id, strike);
+    this.suspects = new Set([alone.id]);
+    if (strike.count < STRIKES || acknowledged === strike.acknowledged) return null;
     this.strikes.delete(alone.id);
-    return { row: alone, reason: `the server closed the connection each of ${strikes} times that it was sent alone` };
+    const reason = `the server closed the connection each of ${strike.count} times that it was sent alone, and took others`;
+    return { row: alone, reason };
   }
 }
 

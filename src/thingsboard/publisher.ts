@@ -162,6 +162,7 @@ class ConnectionPublisher implements Publisher {
       deviceType,
       window,
       oneByOne,
+      leftOut: this.experience.underSuspicion,
       // A turn is short, and a suspected session says as little as it can.
       question: oneByOne || turnMs !== null ? null : this.question,
       throttle: this.throttle,
@@ -183,7 +184,7 @@ class ConnectionPublisher implements Publisher {
     const { error, stoodMs } = end;
     const inConflict = this.experience.conflict;
     const turned = this.experience.mode === 'turns' && error.code === 'STOPPING';
-    const { judgement, poison } = this.experience.learn(end);
+    const { judgement, poison } = this.experience.learn(end, this.counts.messages);
     if (poison !== null) this.settlement.quarantine(poison.row, poison.reason);
     const isConflict = judgement.cause === 'conflict';
     if (isConflict) this.counts.conflicts += 1;

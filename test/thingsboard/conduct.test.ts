@@ -44,7 +44,7 @@ describe('the mode after an end, for every mode, cause and policy', () => {
     if (from === 'turns') return 'turns';
     if (cause === 'conflict') return policy === 'turns' ? 'turns' : 'patient';
     if (from === 'patient') return 'patient';
-    return cause === 'unexplained' ? 'wary' : 'normal';
+    return cause === 'unexplained' || cause === 'payload-rejected' ? 'wary' : 'normal';
   };
   for (const from of [NORMAL, WARY, TURNS, PATIENT]) {
     for (const policy of ['turns', 'wait'] as const) {

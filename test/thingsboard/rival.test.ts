@@ -134,6 +134,16 @@ describe('no rival, MQTT 3.1.1', () => {
     expectNoConflict();
   });
 
+  test('a limit that is used up for an hour: no row is blamed for it', async () => {
+    await bench().startDouble('device', { rate: '30:3600', clock: bench().clock });
+    bench().addRows(200);
+    bench().start('3.1.1', 'device', { window: 10, random: evenly() });
+    await secondsUntil('ten minutes pass', () => bench().clock.monotonic() > 600_000, 60_000);
+    expect([...bench().outbox.quarantined]).toEqual([]);
+    expect(bench().outbox.rows.size).toBeGreaterThan(100);
+    expectNoConflict();
+  });
+
   test('a payload that closes the connection: the row is found and set aside, the others arrive', async () => {
     await startedAlone('3.1.1');
     bench().double.choke('"energy":13.5');
