@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decimalText } from '../../src/core/decimal.ts';
+import { PART_ROWS } from '../../src/polling/profile-scan.ts';
 import { energyAt, followBench, HOUR, QUARTER } from './follow-bench.ts';
 
 const KEY = 'activeImportEnergy';
@@ -121,7 +122,9 @@ test('whatever happens, each row that the meter still had comes once and right',
     fc.record({ do: fc.constant('wait' as const), quarters: fc.integer({ min: 1, max: 400 }) }),
     fc.record({ do: fc.constant('fail' as const), jobs: fc.integer({ min: 1, max: 4 }) }),
     fc.record({ do: fc.constant('restart' as const) }),
-    fc.record({ do: fc.constant('gap' as const), quarters: fc.integer({ min: 1, max: 300 }) }),
+    // Shorter than a part: rows of the repeated hour that come after a longer gap stand alone in their part, and where
+    // the meter keeps no summer bit nothing tells then which of the two hours they are of.
+    fc.record({ do: fc.constant('gap' as const), quarters: fc.integer({ min: 1, max: PART_ROWS - 10 }) }),
   );
   await fc.assert(
     fc.asyncProperty(
@@ -139,6 +142,7 @@ test('whatever happens, each row that the meter still had comes once and right',
             bench.state.captures = false;
             await bench.clock.advance(one.quarters * QUARTER);
             bench.state.captures = true;
+            await bench.clock.advance(2 * QUARTER);
           }
         }
         bench.state.failing = 0;
