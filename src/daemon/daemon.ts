@@ -236,6 +236,7 @@ export class Daemon {
   private async applyConfiguration(): Promise<void> {
     const fleet = loadFleet(this.database);
     await this.publishers.apply(fleet);
+    this.publishers.lookAgain();
     this.fleet.apply(fleet);
     this.alerts.apply(fleet);
     this.revision = fleet.revision;

@@ -51,6 +51,11 @@ export class PublisherSet {
     }
   }
 
+  /** The configuration changed, which may have set rows free again. */
+  lookAgain(): void {
+    for (const { publisher } of this.publishers.values()) publisher.lookAgain();
+  }
+
   notify(connectionIds: readonly number[]): void {
     for (const id of connectionIds) this.publishers.get(id)?.publisher.notify();
   }

@@ -63,6 +63,8 @@ export interface PublisherStatistics {
 export interface Publisher {
   /** Rows were committed for this connection. */
   notify(): void;
+  /** Rows may have come back that were set aside: looks through the outbox from its beginning. */
+  lookAgain(): void;
   /** Resolves when the outbox holds no row of this connection any more (true), or after `deadlineMs` (false). */
   drain(deadlineMs: number): Promise<boolean>;
   /** Ends the session and writes down what was acknowledged. Idempotent. */

@@ -244,6 +244,10 @@ class ConnectionPublisher implements Publisher {
     this.delivery?.refresh();
   }
 
+  lookAgain(): void {
+    this.delivery?.restart();
+  }
+
   async drain(deadlineMs: number): Promise<boolean> {
     this.backoff.reset();
     this.endWait?.abort();

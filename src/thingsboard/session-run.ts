@@ -24,7 +24,7 @@ export interface RunEnd extends SessionEnd {
   readonly alone: OutboxRow | null;
 }
 
-/** How often the outbox is looked through while nothing is on its way: rows may come back from quarantine. */
+/** How often the outbox is looked through from its beginning: rows may come back from quarantine. */
 const RESCAN_MS = 30_000;
 /** How often a turn looks whether everything is delivered, milliseconds. */
 const TURN_LOOK_MS = 20;
@@ -90,9 +90,7 @@ function stand(session: MqttSession, options: SessionRunOptions): { end(): Deliv
 
   if (plan.silentMs === 0) delivery.begin();
   else once(plan.silentMs, () => delivery.begin());
-  every(RESCAN_MS, () => {
-    if (delivery.idle) delivery.restart();
-  });
+  every(RESCAN_MS, () => delivery.restart());
   once(STABLE_MS, () => {
     delivery.widen();
     options.onStable();

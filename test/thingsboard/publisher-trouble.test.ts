@@ -50,6 +50,25 @@ describe('rows that cannot be delivered', () => {
     expect(bench().double.received().messages).toBe(1);
   });
 
+  test('rows that come back are found at once when somebody says so, also while others are on their way', async () => {
+    await bench().startDouble('device');
+    bench().addRows(2);
+    bench().outbox.quarantined.set(1, 'kept back');
+    bench().start('5', 'device');
+    await until('the other is delivered', () => bench().storedTimes().length === 1);
+    bench().double.withholdAcks();
+    bench().addRows(1);
+    bench().publisher.notify();
+    await until('one is on its way', () => bench().double.withheldAcks() === 1);
+    bench().outbox.quarantined.clear();
+    bench().publisher.lookAgain();
+    await until('the one that came back is on its way too', () => bench().double.withheldAcks() === 2);
+    bench().double.releaseAcks();
+    await bench().emptied();
+    expect(bench().storedTimes()).toEqual([1, 2, 3]);
+    expect(bench().clock.monotonic()).toBeLessThan(30_000);
+  });
+
   test('rows that come back from quarantine are found again', async () => {
     await bench().startDouble('device');
     bench().outbox.add([numberReading('', 1, '1')]);
