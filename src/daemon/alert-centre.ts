@@ -61,10 +61,6 @@ export class AlertCentre {
     forgetGone(this.desk, fleet);
   }
 
-  active(): number {
-    return this.desk.active();
-  }
-
   async look(): Promise<void> {
     const { database, clock, figures } = this.deps;
     const freeDisk = await freeOctets(database.path);

@@ -72,10 +72,6 @@ export class AlertDesk {
     }
   }
 
-  isActive(code: AlertCode, subject: string): boolean {
-    return this.entries.get(code)?.get(subject)?.active === true;
-  }
-
   /** Who it is, found out later. */
   nameRival(subject: string, rival: StoredRival): void {
     const { pid, uid, command, unit } = rival;
