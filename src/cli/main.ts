@@ -36,6 +36,7 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   meter: async () => (await import('./verbs/meter.ts')).registerMeter,
   line: async () => (await import('./verbs/line.ts')).registerLine,
   target: async () => (await import('./verbs/target.ts')).registerTarget,
+  settings: async () => (await import('./verbs/settings.ts')).registerSettings,
   import: async () => (await import('./verbs/import.ts')).registerImport,
   export: async () => (await import('./verbs/export.ts')).registerExport,
   read: async () => (await import('./verbs/read.ts')).registerRead,

@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import { fail } from '../core/errors.ts';
 import { physicalFromSerialNumber } from '../dlms/hdlc/address.ts';
 import { parseQuirk, QUIRKS, type Quirks } from '../dlms/quirks.ts';
-import { SECURITY_POLICIES, type SuiteId } from '../dlms/security/suite.ts';
+import { SECURITY_POLICIES } from '../dlms/security/suite.ts';
 import {
   AUTHENTICATION_LEVELS,
   DEFAULT_METER_SETTINGS,
+  METER_SETTINGS,
   type MeterSecrets,
   type MeterSettings,
   PROTECTIONS,
@@ -15,7 +16,7 @@ import {
 } from '../dlms/settings.ts';
 import { CONFORMANCE_BITS } from '../dlms/xdlms/conformance.ts';
 import { addSecretFlags, requireSecrets, type SecretFlags, secretsFromFlags } from './secret-flags.ts';
-import { parseChoice, parseSeconds, parseSystemTitle, parseTimeZone, parseWhole } from './values.ts';
+import { parseChoice, parseDeclared, parseSeconds, parseSystemTitle, parseTimeZone, parseWhole } from './values.ts';
 
 export interface MeterFlags extends SecretFlags {
   readonly client: string;
@@ -171,31 +172,33 @@ export function meterOver(
 
 function settingsFromFlags(flags: MeterFlags): MeterSettings {
   return {
-    client: parseWhole('--client', flags.client, 0, 0xffff),
-    server: parseWhole('--server', flags.server, 0, 0xffff),
+    client: parseDeclared('--client', METER_SETTINGS.client, flags.client),
+    server: parseDeclared('--server', METER_SETTINGS.server, flags.server),
     physical: physicalAddress(flags),
-    addressSize: flags.addressSize === undefined ? null : addressSize(flags.addressSize),
-    referencing: parseChoice('--referencing', flags.referencing, ['ln', 'sn']),
-    authentication: parseChoice('--auth', flags.auth, AUTHENTICATION_LEVELS),
-    security: parseChoice('--security', flags.security, SECURITY_POLICIES),
-    suite: Number(parseChoice('--suite', flags.suite, ['0', '1', '2'])) as SuiteId,
+    addressSize: optional(flags.addressSize, (text) =>
+      parseDeclared('--address-size', METER_SETTINGS.addressSize, text),
+    ),
+    referencing: parseDeclared('--referencing', METER_SETTINGS.referencing, flags.referencing),
+    authentication: parseDeclared('--auth', METER_SETTINGS.authentication, flags.auth),
+    security: parseDeclared('--security', METER_SETTINGS.security, flags.security),
+    suite: parseDeclared('--suite', METER_SETTINGS.suite, flags.suite),
     systemTitle: optional(flags.systemTitle, (text) => parseSystemTitle('--system-title', text)),
     serverSystemTitle: optional(flags.serverSystemTitle, (text) => parseSystemTitle('--server-system-title', text)),
     dedicatedKey: flags.dedicatedKey === true,
-    timeoutMs: parseWhole('--timeout', flags.timeout, 10, 600_000),
-    maxPdu: parseWhole('--max-pdu', flags.maxPdu, 0, 0xffff),
-    window: parseWhole('--window', flags.window, 1, 7),
-    infoLength: parseWhole('--info-length', flags.infoLength, 32, 2030),
+    timeoutMs: parseDeclared('--timeout', METER_SETTINGS.timeoutMs, flags.timeout),
+    maxPdu: parseDeclared('--max-pdu', METER_SETTINGS.maxPdu, flags.maxPdu),
+    window: parseDeclared('--window', METER_SETTINGS.window, flags.window),
+    infoLength: parseDeclared('--info-length', METER_SETTINGS.infoLength, flags.infoLength),
     timeZone: optional(flags.timeZone, parseTimeZone),
-    clockDrift: parseChoice('--clock-drift', flags.clockDrift, ['on', 'off']) === 'on',
+    clockDrift: parseDeclared('--clock-drift', METER_SETTINGS.clockDrift, flags.clockDrift),
     clockLimitMs: parseSeconds('--clock-limit', flags.clockLimit, 1, LONGEST_DRIFT_S),
     clockSetWithinMs: parseSeconds('--clock-set-within', flags.clockSetWithin, 0, LONGEST_DRIFT_S),
-    protection: parseChoice('--protection', flags.protection, PROTECTIONS),
+    protection: parseDeclared('--protection', METER_SETTINGS.protection, flags.protection),
     signing: flags.sign === true,
     acceptUnverified: flags.acceptUnverified === true,
     preEstablished: preEstablishedOf(flags),
     quirks: quirksFrom(flags.quirk ?? []),
-    session: parseChoice('--session', flags.session, SESSION_POLICIES),
+    session: parseDeclared('--session', METER_SETTINGS.session, flags.session),
     identify: [],
     push: [],
   };
@@ -228,14 +231,10 @@ function optional<T>(text: string | undefined, parse: (text: string) => T): T | 
   return text === undefined ? null : parse(text);
 }
 
-function addressSize(text: string): 1 | 2 | 4 {
-  return Number(parseChoice('--address-size', text, ['1', '2', '4'])) as 1 | 2 | 4;
-}
-
 function physicalAddress({ physical, serialNumber }: MeterFlags): number | null {
   if (physical !== undefined && serialNumber !== undefined)
     fail('USAGE', 'give --physical or --serial-number, not both');
-  if (physical !== undefined) return parseWhole('--physical', physical, 0, 0x3fff);
+  if (physical !== undefined) return parseDeclared('--physical', METER_SETTINGS.physical, physical);
   if (serialNumber === undefined) return null;
   return physicalFromSerialNumber(parseWhole('--serial-number', serialNumber, 0, 999_999_999_999_999));
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fromHex } from '../core/bytes.ts';
 import { BridgeError, fail } from '../core/errors.ts';
+import { isValid, readSetting, type Setting, takesText } from '../core/setting.ts';
 
 /** `TEXT`, `hex:..`, `file:PATH` or `env:NAME`, as octets. Throws SECRET_UNREADABLE; the secret is in no message. */
 export function parseSecret(text: string): Uint8Array {
@@ -75,6 +76,12 @@ export function parseWhole(flag: string, text: string, min: number, max: number)
   if (!(value >= min && value <= max))
     fail('USAGE', `${flag} takes a whole number from ${min} to ${max}, not "${text}"`);
   return value;
+}
+
+/** A value as a setting takes it. Throws USAGE naming the flag. */
+export function parseDeclared<T>(flag: string, setting: Setting<T>, text: string): T {
+  const value = readSetting(setting, text);
+  return isValid(setting, value) ? (value as T) : fail('USAGE', `${flag} takes ${takesText(setting)}, not "${text}"`);
 }
 
 /** Seconds, decimals allowed, as milliseconds. Throws USAGE. */

@@ -1,6 +1,7 @@
 /** Alerts in the daemon: looks at its figures every little while, hears of conflicts at once, and tells the outside. */
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { rulesWithin } from '../alert/limits.ts';
 import { asBridgeError } from '../core/errors.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
@@ -58,6 +59,7 @@ export class AlertCentre {
   /** The configuration changed. */
   apply(fleet: Fleet): void {
     this.fleet = fleet;
+    this.desk.judgeBy(rulesWithin(fleet.settings));
     forgetGone(this.desk, fleet);
   }
 

@@ -46,6 +46,7 @@ export class AlertDesk {
   private readonly entries = new Map<AlertCode, Map<string, AlertState>>();
   private writing: Promise<void> = Promise.resolve();
   private lastAt = Number.NEGATIVE_INFINITY;
+  private rules: Readonly<Record<AlertCode, AlertRule>> = ALERT_RULES;
 
   constructor(deps: AlertDeskDependencies) {
     this.deps = deps;
@@ -54,9 +55,14 @@ export class AlertDesk {
     }
   }
 
+  /** Other limits: what is active stays so until its own limit says otherwise. */
+  judgeBy(rules: Readonly<Record<AlertCode, AlertRule>>): void {
+    this.rules = rules;
+  }
+
   observe({ code, subject, value, detail }: Observation): void {
     const previous = this.entries.get(code)?.get(subject) ?? QUIET;
-    const { state, change } = evaluate(ALERT_RULES[code], previous, value, this.deps.clock.monotonic());
+    const { state, change } = evaluate(this.rules[code], previous, value, this.deps.clock.monotonic());
     if (state !== previous) this.keep(code, subject, state);
     if (change !== null) this.tell(code, subject, change, change === 'raised' ? detail() : '');
   }

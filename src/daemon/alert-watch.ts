@@ -24,8 +24,7 @@ export interface Figures {
   readonly startedAt: number;
 }
 
-/** Intervals of its most frequent group without a reading, and the least time, after which a meter's data is stale. */
-const STALE_INTERVALS = 5;
+/** The least time without a reading after which a meter's data is stale. */
 const STALE_AT_LEAST_MS = 60_000;
 
 const STORE_CODES: ReadonlySet<ErrorCode> = new Set([
@@ -108,7 +107,7 @@ function* meterObservations({ fleet, meter, now, startedAt }: Figures): Generato
     if (status === undefined || interval === undefined) continue;
     const left = !enabled || status.connection?.suspendedBy === 'operator';
     const since = Math.max(status.lastReadingAt ?? 0, startedAt);
-    const staleAfter = Math.max(STALE_INTERVALS * interval, STALE_AT_LEAST_MS);
+    const staleAfter = Math.max(fleet.settings.alertStaleIntervals * interval, STALE_AT_LEAST_MS);
     const unstored = status.error !== null && STORE_CODES.has(status.error.code);
     const fails = status.state === 'error' || status.state === 'suspended';
     const detail = (): string => status.error?.message ?? 'it does not answer';

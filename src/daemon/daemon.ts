@@ -7,16 +7,18 @@ import { randomUUID } from 'node:crypto';
 import { CommandExecutor } from '../command/executor.ts';
 import { decimal } from '../core/decimal.ts';
 import { asBridgeError } from '../core/errors.ts';
-import { Admission, type AdmissionLimits, DEFAULT_ADMISSION } from '../line/admission.ts';
+import { Admission } from '../line/admission.ts';
 import { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/events.ts';
 import type { PushEvents } from '../polling/push-events.ts';
 import type { Reading, ReadingValue } from '../reading/reading.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { EventBus } from '../runtime/events.ts';
+import type { LogLevels } from '../runtime/log-levels.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { acquireDaemonLock, type DaemonLock } from '../store/daemon-lock.ts';
 import { DAEMON_BUSY_MS, type Database, openDatabase } from '../store/database.ts';
+import { type BridgeSettings, loadBridgeSettings } from '../store/fleet/bridge-settings.ts';
 import { connectionsOfBridge, loadFleet } from '../store/fleet/load.ts';
 import { revision } from '../store/fleet/revision.ts';
 import { createOutboxReader } from '../store/local/outbox-reader.ts';
@@ -32,6 +34,7 @@ import { openWriter } from '../store/local/writer.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { AlertCentre } from './alert-centre.ts';
 import type { AlertNotice } from './alert-desk.ts';
+import { admissionOf, BridgeConduct } from './bridge-conduct.ts';
 import { FleetRunner } from './fleet-runner.ts';
 import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
@@ -44,8 +47,10 @@ export interface DaemonOptions {
   readonly databasePath: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Bounds of connecting to meters. */
-  readonly admission?: AdmissionLimits;
+  /** In place of what is stored, for this process. */
+  readonly overrides?: Partial<BridgeSettings>;
+  /** Follows the settings of the bridge; nothing is changed when absent. */
+  readonly levels?: Pick<LogLevels, 'prefer'>;
   /** False runs the writer in this thread: under a test runner that cannot load the worker. */
   readonly writerThread?: boolean;
 }
@@ -81,6 +86,7 @@ export class Daemon {
   private readonly commands: CommandExecutor;
   private readonly alerts: AlertCentre;
   private readonly vitals: VitalSigns;
+  private readonly conduct: BridgeConduct;
   private readonly stopping = new AbortController();
   private readonly loops: Promise<void>[] = [];
   private revision = -1;
@@ -118,7 +124,9 @@ export class Daemon {
     const { clock, log } = options;
     const onListenerError = (error: unknown): void =>
       log.error({ err: asBridgeError(error).message }, 'listener failed');
+    const settings = loadBridgeSettings(database);
     this.options = options;
+    this.conduct = new BridgeConduct(options.levels ?? { prefer: () => {} }, settings);
     this.lock = lock;
     this.database = database;
     this.writer = writer;
@@ -139,7 +147,7 @@ export class Daemon {
       events: this.polling,
       pushes: this.pushes,
       devices: this.devices,
-      admission: new Admission(options.admission ?? DEFAULT_ADMISSION, clock),
+      admission: new Admission(admissionOf(settings, options.overrides), clock),
       earlier: new Map([...earlier].map(([id, { connection }]) => [id, connection])),
       log,
     });
@@ -235,6 +243,7 @@ export class Daemon {
 
   private async applyConfiguration(): Promise<void> {
     const fleet = loadFleet(this.database);
+    this.conduct.apply(fleet.settings);
     await this.publishers.apply(fleet);
     this.publishers.lookAgain();
     this.fleet.apply(fleet);
@@ -251,7 +260,8 @@ export class Daemon {
   private async saveStatus(): Promise<void> {
     const entries: StatusEntry[] = this.board.takeChangedMeters((id) => this.fleet.connectionOf(id));
     const devices = { meters: this.devices.totals('meter'), lines: this.devices.totals('line') };
-    const daemon = { ...this.board.daemon(this.publishers.messages()), devices };
+    const restartRequired = this.conduct.restartRequired();
+    const daemon = { ...this.board.daemon(this.publishers.messages()), devices, restartRequired };
     entries.push({ subject: 'daemon', json: JSON.stringify(daemon satisfies DaemonStatus) });
     for (const [id, line] of this.fleet.activeLines)
       entries.push({ subject: `line:${id}`, json: JSON.stringify(line.snapshot()) });
@@ -266,7 +276,7 @@ export class Daemon {
       meter: (id: number) => this.board.meterStatus(id, (meterId) => this.fleet.connectionOf(meterId)),
       line: (id: number) => this.fleet.activeLines.get(id)?.snapshot(),
       outbox: this.outbox.depth(),
-      publishRate: this.board.recentPublishRate(),
+      publishRate: this.board.recentPublishRate(this.conduct.settings.alertPublishRateCycles),
       startedAt: this.board.startedAt,
     };
   }

@@ -22,7 +22,6 @@ interface Bucket {
 const BUCKET_MS = 5000;
 /** The sliding window: so long, or longer until it holds enough cycles to judge by. */
 const WINDOW_MS = 60_000;
-const ENOUGH_CYCLES = 10;
 const LONGEST_WINDOW_MS = 3_600_000;
 
 export interface PublishRateCounts {
@@ -72,20 +71,20 @@ export class PublishRate {
     this.count(cycle.bucket);
   }
 
-  /** The rate of the last minute, or of a longer while where there were few cycles; null while there are too few. */
-  recent(now: number): number | null {
+  /** The rate of the last minute, or of a longer while where there were fewer cycles than `enough`; null without so many. */
+  recent(now: number, enough: number): number | null {
     let committed = 0;
     let delivered = 0;
     for (const bucket of this.buckets.toReversed()) {
       const age = now - bucket.startedAt;
       // Whole buckets only: one with a young cycle in it waits.
       if (age < GRACE_MS + BUCKET_MS) continue;
-      if (age > WINDOW_MS + GRACE_MS && committed >= ENOUGH_CYCLES) break;
+      if (age > WINDOW_MS + GRACE_MS && committed >= enough) break;
       if (age > LONGEST_WINDOW_MS) break;
       committed += bucket.committed;
       delivered += bucket.delivered;
     }
-    return committed < ENOUGH_CYCLES ? null : delivered / committed;
+    return committed < enough ? null : delivered / committed;
   }
 
   /** `now` on the clock of `committedCycle`'s `at`. */

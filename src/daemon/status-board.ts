@@ -95,6 +95,8 @@ export interface DaemonStatus {
   readonly roundTripsPerPoll: number | null;
   /** Totals over all meters and lines. */
   readonly devices: { readonly meters: DeviceTotals; readonly lines: DeviceTotals };
+  /** Settings that were changed and count from the next start. */
+  readonly restartRequired: readonly string[];
 }
 
 export class StatusBoard {
@@ -177,7 +179,7 @@ export class StatusBoard {
     return { cycles, readings: this.readings, publishRate: rate };
   }
 
-  daemon(messages: number): Omit<DaemonStatus, 'devices'> {
+  daemon(messages: number): Omit<DaemonStatus, 'devices' | 'restartRequired'> {
     const { avgMs, p50Ms, p95Ms, p99Ms } = this.pollTimes.summary();
     return {
       pid: process.pid,
@@ -196,9 +198,9 @@ export class StatusBoard {
     };
   }
 
-  /** Of the last minute or more; null while there are too few cycles to say. */
-  recentPublishRate(): number | null {
-    return this.rate.recent(this.clock.monotonic());
+  /** Of the last minute or more; null while there are fewer cycles than are `enough` to say. */
+  recentPublishRate(enough: number): number | null {
+    return this.rate.recent(this.clock.monotonic(), enough);
   }
 
   /** A meter as it is now; undefined when nothing is known of it. */

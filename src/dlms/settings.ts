@@ -1,7 +1,7 @@
 /** How one meter is talked to: addresses, association and security. Plain data, the same in the database, CLI and code. */
-
+import { choice, defaultsOf, flag, orNone, type SettingsOf, structure, text, whole } from '../core/setting.ts';
 import type { Quirks } from './quirks.ts';
-import { GENERAL_KEYS, type SecurityPolicy, type SuiteId } from './security/suite.ts';
+import { GENERAL_KEYS, SECURITY_POLICIES, type SuiteId } from './security/suite.ts';
 import type { ConformanceBit } from './xdlms/conformance.ts';
 
 /** Authentication mechanism (Green Book 9.4.2.2.3, mechanism ids 0 to 7). */
@@ -26,88 +26,134 @@ export type PreEstablished = {
   readonly serverMaxPdu: number;
 };
 
-export interface MeterSettings {
-  /** Client SAP: 16 is the public client. */
-  readonly client: number;
-  /** Server logical device: upper HDLC address, or destination wPort. */
-  readonly server: number;
-  /** HDLC lower address; null when the link has none. */
-  readonly physical: number | null;
-  /** Octets of the HDLC server address; null chooses the shortest that fits. */
-  readonly addressSize: 1 | 2 | 4 | null;
-  readonly referencing: 'ln' | 'sn';
-  readonly authentication: AuthenticationLevel;
-  /** Protection of every APDU after the association stands; anything but none takes a ciphered context. */
-  readonly security: SecurityPolicy;
-  readonly suite: SuiteId;
-  /** Which ciphering carries requests once the association stands. */
-  readonly protection: Protection;
-  /** Requests are signed (general-signing), and answers have to be. */
-  readonly signing: boolean;
-  /** Opens what is authenticated although there is no authentication key to verify it with. */
-  readonly acceptUnverified: boolean;
-  /** Our system title, 16 hex digits; null takes one of our own making. */
-  readonly systemTitle: string | null;
-  /** The meter's system title, 16 hex digits, where it is not told in the AARE. */
-  readonly serverSystemTitle: string | null;
-  /** Propose a key for this association alone; its counter begins at 0. */
-  readonly dedicatedKey: boolean;
-  /** How long to wait for the first octet of an answer and between octets of one, milliseconds. */
-  readonly timeoutMs: number;
-  /** client-max-receive-pdu-size proposed in the AARQ; 0 proposes no limit. */
-  readonly maxPdu: number;
-  /** HDLC window proposed in the SNRM, 1 to 7. */
-  readonly window: number;
-  /** HDLC maximum information field length proposed in the SNRM, 32 to 2030. */
-  readonly infoLength: number;
-  /** IANA name of the zone of the meter's local times, for times that carry no deviation; null takes what its clock tells. */
-  readonly timeZone: string | null;
-  /** The association stands without AARQ and RLRQ; what would be agreed in them. null: it is opened. */
-  readonly preEstablished: PreEstablished | null;
-  /** The meter's clock is looked at with each new association, and how far it is off published. */
-  readonly clockDrift: boolean;
-  /** Beyond this the clock counts as off, milliseconds. */
-  readonly clockLimitMs: number;
-  /** A clock that is off by no more than this is set, at most once a day; 0: never. */
-  readonly clockSetWithinMs: number;
-  /** Deviations of this meter; see `quirks.ts`. */
-  readonly quirks: Partial<Quirks>;
-  readonly session: SessionPolicy;
-  /** By what a meter is known that dials in: texts of `transport/dial-in.ts`. */
-  readonly identify: readonly string[];
-  /** What the meter pushes and under which keys that goes: texts of `reading/push-point.ts`. */
-  readonly push: readonly string[];
-}
+const MINUTE = 60_000;
+const DAY = 86_400_000;
 
-export const DEFAULT_METER_SETTINGS: MeterSettings = {
-  client: 16,
-  server: 1,
-  physical: null,
-  addressSize: null,
-  referencing: 'ln',
-  authentication: 'none',
-  security: 'none',
-  suite: 0,
-  protection: 'negotiated',
-  signing: false,
-  acceptUnverified: false,
-  systemTitle: null,
-  serverSystemTitle: null,
-  dedicatedKey: false,
-  timeoutMs: 5000,
-  maxPdu: 65535,
-  window: 1,
-  infoLength: 128,
-  timeZone: null,
-  preEstablished: null,
-  clockDrift: true,
-  clockLimitMs: 60_000,
-  clockSetWithinMs: 0,
-  quirks: {},
-  session: 'auto',
-  identify: [],
-  push: [],
+const line = { applies: 'line' } as const;
+const SYSTEM_TITLE = { pattern: /^[0-9a-f]{16}$/i, takes: '16 hex digits' };
+
+/** Every setting of a meter, as `meter show` names it. */
+export const METER_SETTINGS = {
+  client: whole(16, { least: 0, most: 0xffff, ...line, about: 'client SAP: 16 is the public client' }),
+  server: whole(1, {
+    least: 0,
+    most: 0xffff,
+    ...line,
+    about: 'server logical device: upper HDLC address, or destination wPort',
+  }),
+  physical: orNone(
+    'none',
+    whole(0, { least: 0, most: 0x3fff, ...line, about: 'HDLC lower address; none when the link has none' }),
+  ),
+  addressSize: orNone(
+    'auto',
+    choice([1, 2, 4], 1, { ...line, about: 'octets of the HDLC server address; auto: the shortest that fits' }),
+  ),
+  referencing: choice(['ln', 'sn'], 'ln', { ...line, about: 'logical or short names' }),
+  authentication: choice(AUTHENTICATION_LEVELS, 'none', { ...line, about: 'authentication mechanism' }),
+  security: choice(SECURITY_POLICIES, 'none', {
+    ...line,
+    about: 'protection of every APDU after the association stands; anything but none takes a ciphered context',
+  }),
+  suite: choice([0, 1, 2], 0 as SuiteId, { ...line, about: 'security suite' }),
+  protection: choice(PROTECTIONS, 'negotiated', {
+    ...line,
+    about: 'which ciphering carries requests once the association stands',
+  }),
+  signing: flag(false, { ...line, about: 'requests are signed (general-signing), and answers have to be' }),
+  acceptUnverified: flag(false, {
+    ...line,
+    about: 'opens what is authenticated although there is no authentication key to verify it with',
+  }),
+  systemTitle: orNone(
+    'none',
+    text('', { ...SYSTEM_TITLE, ...line, about: 'our system title; none: one of our own making' }),
+  ),
+  serverSystemTitle: orNone(
+    'none',
+    text('', { ...SYSTEM_TITLE, ...line, about: "the meter's system title, where it is not told in the AARE" }),
+  ),
+  dedicatedKey: flag(false, { ...line, about: 'proposes a key for each association alone; its counter begins at 0' }),
+  timeoutMs: whole(5000, {
+    least: 10,
+    most: 10 * MINUTE,
+    unit: 'ms',
+    ...line,
+    about: 'how long to wait for the first octet of an answer and between octets of one',
+  }),
+  maxPdu: whole(65535, {
+    least: 0,
+    most: 0xffff,
+    unit: 'octets',
+    ...line,
+    about: 'client-max-receive-pdu-size proposed in the AARQ; 0 proposes no limit',
+  }),
+  window: whole(1, { least: 1, most: 7, ...line, about: 'HDLC window proposed in the SNRM' }),
+  infoLength: whole(128, {
+    least: 32,
+    most: 2030,
+    unit: 'octets',
+    ...line,
+    about: 'HDLC maximum information field length proposed in the SNRM',
+  }),
+  timeZone: orNone(
+    'none',
+    text('', {
+      pattern: /^\S{1,100}$/,
+      takes: 'an IANA name as Europe/Madrid',
+      ...line,
+      about: "zone of the meter's local times, for times that carry no deviation; none: as its clock tells",
+    }),
+  ),
+  preEstablished: orNone(
+    'none',
+    structure<PreEstablished>(
+      { conformance: null, serverMaxPdu: 0 },
+      {
+        takes: 'conformance and serverMaxPdu',
+        ...line,
+        about: 'the association stands without AARQ and RLRQ; what would be agreed in them. none: it is opened',
+      },
+    ),
+  ),
+  clockDrift: flag(true, {
+    ...line,
+    about: "the meter's clock is looked at with each new association, and how far it is off published",
+  }),
+  clockLimitMs: whole(60_000, {
+    least: 1000,
+    most: DAY,
+    unit: 'ms',
+    ...line,
+    about: 'beyond this the clock counts as off',
+  }),
+  clockSetWithinMs: whole(0, {
+    least: 0,
+    most: DAY,
+    unit: 'ms',
+    ...line,
+    about: 'a clock that is off by no more than this is set, at most once a day; 0: never',
+  }),
+  quirks: structure<Partial<Quirks>>(
+    {},
+    { takes: 'a list of NAME or NAME=VALUE', ...line, about: 'deviations of this meter' },
+  ),
+  session: choice(SESSION_POLICIES, 'auto', { ...line, about: 'whether the association stands between reads' }),
+  identify: structure<readonly string[]>([], {
+    takes: 'a list of KIND=VALUE',
+    ...line,
+    about: 'by what a meter is known that dials in',
+  }),
+  push: structure<readonly string[]>([], {
+    takes: 'a list of POINT=key',
+    ...line,
+    about: 'what the meter pushes and under which keys that goes',
+  }),
 };
+
+export type MeterSettings = SettingsOf<typeof METER_SETTINGS>;
+
+export const DEFAULT_METER_SETTINGS: MeterSettings = defaultsOf(METER_SETTINGS);
 
 /** What must not be seen: kept sealed in the database, never logged. */
 export interface MeterSecrets {

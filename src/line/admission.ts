@@ -20,12 +20,6 @@ export interface AdmissionLimits {
   readonly host: GateLimits;
 }
 
-/** Ten thousand meters are connected within a minute; whatever is slower in answering is limited by `underWay`. */
-export const DEFAULT_ADMISSION: AdmissionLimits = {
-  daemon: { underWay: 200, perSecond: 250 },
-  host: { underWay: 50, perSecond: 250 },
-};
-
 class Gate {
   private readonly limits: GateLimits;
   private bucket: TokenBucket;

@@ -3,12 +3,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
 import { toHex } from '../core/bytes.ts';
 import { type JsonValue, writeJson } from '../core/json.ts';
+import { changedSettings, isSecret, settingNamed } from '../core/setting.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSecrets } from '../dlms/settings.ts';
 import { DEFAULT_POINT_OPTIONS } from '../reading/point-options.ts';
 import { keyedPointText } from '../reading/point-text.ts';
+import { BRIDGE_SETTINGS, type BridgeSettings } from '../store/fleet/bridge-settings.ts';
+import { changedTargetSettings } from '../store/fleet/target-settings.ts';
 import type { Fleet, NewPoint, NewPointGroup, NewProfile } from '../store/fleet/types.ts';
 import { type WholeMeter, wholeMeters } from '../store/fleet/whole.ts';
-import { DEFAULT_LINE_SETTINGS, type LineSettings } from '../transport/line-settings.ts';
+import { changedLineSettings } from '../transport/line-settings.ts';
 import { SECRET_NAMES } from './fleet-file.ts';
 import { writtenSettings } from './schema.ts';
 import { type Template, templateReference } from './template.ts';
@@ -32,18 +35,29 @@ export function fleetDocument(fleet: Fleet, options: ExportOptions): { readonly 
   const lines = fleet.lines
     .map(({ link, settings }) => ({ link, settings: changedLineSettings(settings) }))
     .filter(({ settings }) => Object.keys(settings).length > 0);
+  const settings = shownSettings(fleet, options);
   return {
-    targets: fleet.targets.map(({ id, name, url, mode, protocol, caFile }) => ({
+    ...(Object.keys(settings).length === 0 ? {} : { settings }),
+    targets: fleet.targets.map(({ id, name, url, mode, protocol, caFile, settings }) => ({
       name,
       url,
       mode,
       protocol,
       ...(caFile === null ? {} : { ca: caFile }),
+      ...(settings === undefined ? {} : { settings: changedTargetSettings(settings) }),
       ...(options.secrets ? { token: gatewayTokens.get(id) } : {}),
     })),
     ...(lines.length === 0 ? {} : { lines }),
     meters: wholeMeters(fleet).map((meter) => meterDocument(meter, options)),
   };
+}
+
+/** Of the bridge; where secrets are not wanted, those are left out. */
+function shownSettings({ settings }: Fleet, { secrets }: ExportOptions): Partial<BridgeSettings> {
+  const shown = Object.entries(changedSettings(BRIDGE_SETTINGS, settings)).filter(
+    ([name]) => secrets || !isSecret(settingNamed(BRIDGE_SETTINGS, name)),
+  );
+  return Object.fromEntries(shown) as Partial<BridgeSettings>;
 }
 
 export function fleetYaml(document: { readonly [name: string]: JsonValue }): string {
@@ -115,11 +129,4 @@ function meterDocument(meter: WholeMeter, { secrets, templates }: ExportOptions)
 
 function groupDocument({ name, intervalMs, points }: NewPointGroup) {
   return { name, interval: intervalMs / 1000, points: points.map(pointOf) };
-}
-
-function changedLineSettings(settings: LineSettings): { readonly [name: string]: JsonValue } {
-  const changed = Object.entries(settings).filter(
-    ([name, value]) => value !== DEFAULT_LINE_SETTINGS[name as keyof LineSettings],
-  );
-  return Object.fromEntries(changed);
 }

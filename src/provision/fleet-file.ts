@@ -1,11 +1,12 @@
 /** A fleet in one file: targets, line settings and meters, in YAML or JSON. What is not mentioned stays as it is stored. */
 import { z } from 'zod';
 import { type MeterSecrets, NO_SECRETS } from '../dlms/settings.ts';
-import { DEFAULT_LINE_SETTINGS, validLineSettings } from '../transport/line-settings.ts';
+import { DEFAULT_TARGET_SETTINGS, TARGET_SETTINGS } from '../store/fleet/target-settings.ts';
+import { DEFAULT_LINE_SETTINGS, LINE_SETTINGS } from '../transport/line-settings.ts';
 import { parseLink } from '../transport/link-address.ts';
 import type { ParsedFile } from './document.ts';
 import { parseFile } from './document.ts';
-import { groupSchema, pointsSchema, profileSchema, read, secondsSchema, settingsSchema } from './schema.ts';
+import { groupSchema, pointsSchema, profileSchema, read, secondsSchema, settingsOf, settingsSchema } from './schema.ts';
 
 export const SECRET_NAMES = Object.keys(NO_SECRETS) as readonly (keyof MeterSecrets)[];
 
@@ -20,32 +21,18 @@ const target = z.strictObject({
   mode: z.enum(['gateway', 'device']).default('gateway'),
   protocol: z.preprocess((given) => (given === 5 ? '5' : given), z.enum(['5', '3.1.1'])).default('5'),
   ca: z.string().nullable().default(null),
+  /** The whole of them, too. */
+  settings: settingsOf(TARGET_SETTINGS, 'a target')
+    .transform((given) => ({ ...DEFAULT_TARGET_SETTINGS, ...given }))
+    .optional(),
   token: secretText.optional(),
 });
 
 const line = z.strictObject({
   link: read((text) => parseLink(text).text),
-  settings: z.record(z.string(), z.unknown()).transform((given, context) => {
-    const unknown = Object.keys(given).find((setting) => !(setting in DEFAULT_LINE_SETTINGS));
-    const fault = unknown === undefined ? lineFault(given) : `${unknown} is no setting of a line`;
-    if (fault !== null) context.addIssue({ code: 'custom', message: fault });
-    return { ...DEFAULT_LINE_SETTINGS, ...given };
-  }),
+  /** The whole of them: what is not named has its default. */
+  settings: settingsOf(LINE_SETTINGS, 'a line').transform((given) => ({ ...DEFAULT_LINE_SETTINGS, ...given })),
 });
-
-function lineFault(given: object): string | null {
-  const wrong = Object.entries(given).find(([setting, value]) => {
-    const usual = DEFAULT_LINE_SETTINGS[setting as keyof typeof DEFAULT_LINE_SETTINGS];
-    return value !== null && usual !== null && typeof value !== typeof usual;
-  });
-  if (wrong !== undefined) return `${wrong[0]} is of the wrong type`;
-  try {
-    validLineSettings({ ...DEFAULT_LINE_SETTINGS, ...given });
-    return null;
-  } catch (thrown) {
-    return (thrown as Error).message;
-  }
-}
 
 const meter = z.strictObject({
   name,
@@ -66,6 +53,8 @@ const meter = z.strictObject({
 });
 
 const schema = z.strictObject({
+  /** Of the bridge: some of them, the others stay. */
+  settings: z.record(z.string(), z.unknown()).default({}),
   targets: z.array(target).default([]),
   lines: z.array(line).default([]),
   meters: z.array(meter).default([]),

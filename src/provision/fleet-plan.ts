@@ -1,7 +1,9 @@
 /** What a fleet file wants, worked out against what is stored: meters as the store takes them, and where each of them stands. */
 import { asBridgeError, BridgeError } from '../core/errors.ts';
+import { checkSettings, isSecret, settingNamed } from '../core/setting.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings, NO_SECRETS } from '../dlms/settings.ts';
 import type { FleetChange, WantedMeter, WantedTarget } from '../store/fleet/apply.ts';
+import { BRIDGE_SETTINGS } from '../store/fleet/bridge-settings.ts';
 import type { Fleet, NewPointGroup, NewProfile } from '../store/fleet/types.ts';
 import { canonicalTargetUrl, validateMeter } from '../store/fleet/validate.ts';
 import { type WholeMeter, wholeMeters } from '../store/fleet/whole.ts';
@@ -13,6 +15,7 @@ import { loadTemplate, type Template, templateReference } from './template.ts';
 export interface SecretReaders {
   /** Octets of the secrets that are named. Throws SECRET_UNREADABLE, INVALID_VALUE. */
   secrets(texts: Readonly<Record<string, string>>): Partial<MeterSecrets>;
+  /** A secret that is text. */
   token(text: string): string;
   /** Throws what the settings lack in secrets. */
   require(settings: MeterSettings, secrets: MeterSecrets): void;
@@ -54,10 +57,14 @@ export function fleetChange(
     const wanted = attempt(path, () => wantedMeter(meter, path, stored.get(meter.name), templates, readers));
     return wanted === null ? [] : [wanted];
   });
+  const settings = Object.entries(value.settings).flatMap(([name, given]) => {
+    const wanted = attempt(['settings', name], () => wantedSetting(name, given, readers));
+    return wanted === null ? [] : [[name, wanted.value]];
+  });
   if (problems.length > 0) throw invalidFile(fileName, problems);
-  const refused = (list: 'targets' | 'meters' | 'lines', index: number, error: BridgeError): BridgeError =>
-    error.fault === 'config' ? invalidFile(fileName, [problemAt([list, index], error.message)]) : error;
-  return { targets, lines: value.lines, meters, refused };
+  const refused = (path: Path, error: BridgeError): BridgeError =>
+    error.fault === 'config' ? invalidFile(fileName, [problemAt(path, error.message)]) : error;
+  return { settings: Object.fromEntries(settings), targets, lines: value.lines, meters, refused };
 }
 
 /** A fault of one part of an entry. */
@@ -103,8 +110,25 @@ function refuseDoubles({ targets, lines, meters }: FleetFile, tell: (path: Path,
   );
 }
 
-function wantedTarget({ name, url, mode, protocol, ca, token }: FileTarget, readers: SecretReaders): WantedTarget {
-  const wanted = { name, url: canonicalTargetUrl(url), mode, protocol, caFile: ca };
+function wantedSetting(name: string, given: unknown, readers: SecretReaders): { readonly value: unknown } {
+  const isText = typeof given === 'string' && isSecret(settingNamed(BRIDGE_SETTINGS, name));
+  const value = isText ? readers.token(given) : given;
+  checkSettings(BRIDGE_SETTINGS, { [name]: value });
+  return { value };
+}
+
+function wantedTarget(
+  { name, url, mode, protocol, ca, token, settings }: FileTarget,
+  readers: SecretReaders,
+): WantedTarget {
+  const wanted = {
+    name,
+    url: canonicalTargetUrl(url),
+    mode,
+    protocol,
+    caFile: ca,
+    ...(settings === undefined ? {} : { settings }),
+  };
   return token === undefined ? wanted : { ...wanted, token: readers.token(token) };
 }
 

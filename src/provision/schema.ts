@@ -2,16 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
+import { faultOf, type Setting, type SettingsOf, type SettingTable } from '../core/setting.ts';
 import { parseObis } from '../dlms/axdr/obis.ts';
 import { parseQuirk, type Quirks, quirkTexts } from '../dlms/quirks.ts';
-import { SECURITY_POLICIES } from '../dlms/security/suite.ts';
-import {
-  AUTHENTICATION_LEVELS,
-  DEFAULT_METER_SETTINGS,
-  type MeterSettings,
-  PROTECTIONS,
-  SESSION_POLICIES,
-} from '../dlms/settings.ts';
+import { DEFAULT_METER_SETTINGS, METER_SETTINGS, type MeterSettings } from '../dlms/settings.ts';
 import { CONFORMANCE_BITS } from '../dlms/xdlms/conformance.ts';
 import { parseKeyedPoint, splitPoints } from '../reading/point-text.ts';
 import { canonicalPushPoint } from '../reading/push-point.ts';
@@ -30,12 +24,17 @@ export function read<T>(parse: (text: string) => T) {
   });
 }
 
-const whole = (min: number, max: number) => z.number().int().min(min).max(max);
-const systemTitle = z
-  .string()
-  .regex(/^[0-9a-fA-F]{16}$/, 'a system title has 16 hex digits')
-  .toLowerCase()
-  .nullable();
+/** Some of a table's settings, as they are: no default is put in. */
+export function settingsOf<Table extends SettingTable>(table: Table, what: string) {
+  return z.record(z.string(), z.unknown()).transform((given, context) => {
+    for (const [name, value] of Object.entries(given)) {
+      const setting = Object.hasOwn(table, name) ? table[name]! : null;
+      const message = setting === null ? `${name} is no setting of ${what}` : faultOf(name, setting, value);
+      if (message !== null) context.addIssue({ code: 'custom', message });
+    }
+    return given as Partial<SettingsOf<Table>>;
+  });
+}
 
 /** As the runtime spells it. Throws INVALID_VALUE. */
 function timeZone(name: string): string {
@@ -46,38 +45,41 @@ function timeZone(name: string): string {
   }
 }
 
-/** Every setting of a meter, as `meter show` names it. */
+/** A value that a declaration tells all of. */
+function declared<T>(name: string, setting: Setting<T>) {
+  return z.unknown().transform((value, context) => {
+    const fault = faultOf(name, setting, value);
+    if (fault === null) return value as T;
+    context.addIssue({ code: 'custom', message: fault });
+    return z.NEVER;
+  });
+}
+
+function declaredOf<Table extends SettingTable>(table: Table) {
+  const schemas = Object.entries(table).map(([name, setting]) => [name, declared(name, setting)]);
+  return Object.fromEntries(schemas) as { readonly [Name in keyof Table]: z.ZodType<SettingsOf<Table>[Name]> };
+}
+
+/** Every setting of a meter: as it is declared, and what is written in another way than it is kept. */
 const SETTINGS = {
-  client: whole(0, 0xffff),
-  server: whole(0, 0xffff),
-  physical: whole(0, 0x3fff).nullable(),
-  addressSize: z.literal([1, 2, 4]).nullable(),
-  referencing: z.enum(['ln', 'sn']),
-  authentication: z.enum(AUTHENTICATION_LEVELS),
-  security: z.enum(SECURITY_POLICIES),
-  suite: z.literal([0, 1, 2]),
-  protection: z.enum(PROTECTIONS),
-  signing: z.boolean(),
-  acceptUnverified: z.boolean(),
-  systemTitle,
-  serverSystemTitle: systemTitle,
-  dedicatedKey: z.boolean(),
-  timeoutMs: whole(10, 600_000),
-  maxPdu: whole(0, 0xffff),
-  window: whole(1, 7),
-  infoLength: whole(32, 2030),
+  ...declaredOf(METER_SETTINGS),
+  systemTitle: declared('systemTitle', METER_SETTINGS.systemTitle).transform(lowerCase),
+  serverSystemTitle: declared('serverSystemTitle', METER_SETTINGS.serverSystemTitle).transform(lowerCase),
   preEstablished: z
-    .strictObject({ conformance: z.array(z.enum(CONFORMANCE_BITS)).nullable(), serverMaxPdu: whole(0, 0xffff) })
+    .strictObject({
+      conformance: z.array(z.enum(CONFORMANCE_BITS)).nullable(),
+      serverMaxPdu: z.number().int().min(0).max(0xffff),
+    })
     .nullable(),
   timeZone: read(timeZone).nullable(),
-  clockDrift: z.boolean(),
-  clockLimitMs: whole(1000, 86_400_000),
-  clockSetWithinMs: whole(0, 86_400_000),
-  session: z.enum(SESSION_POLICIES),
   identify: z.array(read(canonicalDialIn)),
   push: z.array(read(canonicalPushPoint)),
   quirks: z.array(read(parseQuirk)).transform((quirks): Partial<Quirks> => Object.assign({}, ...quirks)),
 } satisfies { readonly [name in keyof MeterSettings]: z.ZodType<MeterSettings[name]> };
+
+function lowerCase(title: string | null): string | null {
+  return title?.toLowerCase() ?? null;
+}
 
 /** Settings as `settingsSchema` reads them, none left out that differs from the usual ones. */
 export function writtenSettings(

@@ -27,24 +27,42 @@ export interface LevelSettings {
   readonly rooms: Readonly<Record<string, LogLevel>>;
 }
 
+const NOTHING: LevelSettings = { general: null, rooms: {} };
+
 export class LogLevels {
   private readonly initial: LogLevel;
-  private general: LogLevel;
-  private rooms: Readonly<Record<string, LogLevel>> = {};
+  private file = NOTHING;
+  private preferred = NOTHING;
 
   constructor(initial: LogLevel) {
     this.initial = initial;
-    this.general = initial;
   }
 
   allows(room: string | null, level: LogLevel): boolean {
-    return RANK[level] >= RANK[(room === null ? undefined : this.rooms[room]) ?? this.general];
+    return RANK[level] >= RANK[this.levelOf(room)];
   }
 
-  change({ general, rooms }: LevelSettings): void {
-    this.general = general ?? this.initial;
-    this.rooms = rooms;
+  /** What is preferred goes before the file, and in either a room before what is general. */
+  private levelOf(room: string | null): LogLevel {
+    const { preferred, file } = this;
+    const own = (settings: LevelSettings): LogLevel | undefined => (room === null ? undefined : settings.rooms[room]);
+    return own(preferred) ?? preferred.general ?? own(file) ?? file.general ?? this.initial;
   }
+
+  /** As the file says. */
+  change(settings: LevelSettings): void {
+    this.file = settings;
+  }
+
+  /** As the settings of the bridge say. */
+  prefer(settings: LevelSettings): void {
+    this.preferred = settings;
+  }
+}
+
+/** `thingsboard=debug,line=warn`, as the pattern of the setting lets it through. */
+export function roomLevelsOf(text: string): Readonly<Record<string, LogLevel>> {
+  return Object.fromEntries(text.split(',').map((part) => part.split('='))) as Readonly<Record<string, LogLevel>>;
 }
 
 /** Throws USAGE. */

@@ -240,6 +240,16 @@ const TARGET_SETTINGS = `
   ALTER TABLE target ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
 `;
 
+const BRIDGE_SETTINGS = `
+  -- Settings of the bridge that are not the usual ones: JSON, or sealed when it is a secret.
+  CREATE TABLE setting (
+    name TEXT PRIMARY KEY,
+    value TEXT,
+    sealed BLOB,
+    CHECK ((value IS NULL) <> (sealed IS NULL))
+  ) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
@@ -249,6 +259,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 6, sql: COMMANDS },
   { version: 7, sql: ALERTS },
   { version: 8, sql: TARGET_SETTINGS },
+  { version: 9, sql: BRIDGE_SETTINGS },
 ];
 
 /** The version that the steps lead to. */

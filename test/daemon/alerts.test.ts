@@ -248,11 +248,11 @@ test('the recent rate falls within a minute of the cause, and is not judged by a
     rate.committedCycle(String(second), 1, now);
     // From the 100th second on nothing is delivered.
     if (second < 100) rate.deliveredRow(String(second));
-    const recent = rate.recent(now);
+    const recent = rate.recent(now, 10);
     if (second < 25) expect(recent === null || recent === 1).toBe(true);
     if (fellAt === 0 && recent !== null && recent < 0.5) fellAt = second;
   }
   expect(fellAt - 100).toBeGreaterThan(0);
   expect(fellAt - 100).toBeLessThan(60);
-  expect(new PublishRate().recent(1e6)).toBeNull();
+  expect(new PublishRate().recent(1e6, 1)).toBeNull();
 });

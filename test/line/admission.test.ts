@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Admission, type AdmissionLimits, DEFAULT_ADMISSION } from '../../src/line/admission.ts';
+import { admissionOf } from '../../src/daemon/bridge-conduct.ts';
+import { Admission, type AdmissionLimits } from '../../src/line/admission.ts';
 import { fullBucket, refilled, type TokenBucket, waitForToken, withoutToken } from '../../src/line/token-bucket.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
+import { DEFAULT_BRIDGE_SETTINGS } from '../../src/store/fleet/bridge-settings.ts';
+
+const DEFAULT_ADMISSION = admissionOf(DEFAULT_BRIDGE_SETTINGS);
 
 describe('token bucket', () => {
   test('never gives more than its rate and one second in advance, and never less than its rate', () => {

@@ -31,6 +31,48 @@ meters:
       - { obis: 1.0.99.1.0.255, interval: 900, columns: [3:1.0.1.8.0.255=y], events: { 7: seven } }
 `;
 
+describe('settings in a file', () => {
+  const WITH_SETTINGS = FLEET.replace(
+    'token: GATEWAY }',
+    'token: GATEWAY, settings: { onConflict: wait, outboxMaxBytes: 1000000 } }',
+  ).replace('targets:', 'settings: { alertStaleIntervals: 9, alertWebhook: "https://hooks.example/x" }\ntargets:');
+
+  test('of bridge and target are taken, exported and found unchanged', () => {
+    const database = newDatabase();
+    expect(imported(database, 'yaml', WITH_SETTINGS).settings).toEqual(['alertStaleIntervals', 'alertWebhook']);
+    const { settings, targets } = loadFleet(database);
+    expect(settings).toMatchObject({ alertStaleIntervals: 9, alertWebhook: 'https://hooks.example/x' });
+    expect(targets[0]?.settings).toMatchObject({
+      onConflict: 'wait',
+      outboxMaxBytes: 1e6,
+      outboxPolicy: 'refuse-polls',
+    });
+    const text = exported(database, 'yaml');
+    expect(imported(database, 'yaml', text)).toMatchObject({ settings: [], targets: [] });
+    const other = newDatabase();
+    imported(other, 'yaml', text);
+    expect(exported(other, 'yaml')).toBe(text);
+    expect(exported(database, 'yaml', false)).not.toContain('hooks.example');
+  });
+
+  test.each([
+    ['alertStaleIntervals: 9', 'alertStaleIntervals: 1', /^f\.yaml:1:\d+: alertStaleIntervals takes 2 to/],
+    ['alertStaleIntervals: 9', 'staleness: 9', /^f\.yaml:1:\d+: there is no setting "staleness"/],
+    ['onConflict: wait', 'onConflict: fight', /^f\.yaml:3:\d+: targets\[0\]\.settings: onConflict takes turns/],
+    [
+      'onConflict: wait',
+      'onconflict: wait',
+      /^f\.yaml:3:\d+: targets\[0\]\.settings: onconflict is no setting of a target/,
+    ],
+    ['alertStaleIntervals: 9', 'alertPublishRateBelow: 90', /^f\.yaml:1:\d+: alertPublishRateAbove \(80\) is below/],
+  ])('%s as %s is refused where it stands, and nothing is changed', (good, bad, problem) => {
+    const database = newDatabase();
+    const before = loadFleet(database);
+    expect(problemsOf(database, 'yaml', WITH_SETTINGS.replace(good, bad))).toEqual([expect.stringMatching(problem)]);
+    expect(loadFleet(database)).toEqual(before);
+  });
+});
+
 describe('a YAML file', () => {
   test('into an empty database', () => {
     const database = newDatabase();
@@ -41,6 +83,7 @@ describe('a YAML file', () => {
       unchanged: 0,
       targets: ['main'],
       lines: ['tcp://10.0.0.1:4059'],
+      settings: [],
     });
     const fleet = loadFleet(database);
     expect(fleet.targets).toMatchObject([{ name: 'main', mode: 'gateway', protocol: '5' }]);

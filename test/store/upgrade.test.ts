@@ -8,6 +8,7 @@ import { decimal } from '../../src/core/decimal.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../src/dlms/settings.ts';
 import { DEFAULT_POINT_OPTIONS } from '../../src/reading/point-options.ts';
 import { checkDatabase, type Database, initDatabase, openDatabase } from '../../src/store/database.ts';
+import { DEFAULT_BRIDGE_SETTINGS } from '../../src/store/fleet/bridge-settings.ts';
 import { loadFleet, loadLearned } from '../../src/store/fleet/load.ts';
 import { addMeter } from '../../src/store/fleet/meters.ts';
 import { sealSecrets, sealToken } from '../../src/store/fleet/sealed.ts';
@@ -75,6 +76,7 @@ describe('a database of schema version 1', () => {
     expect(database.sql.pragma('foreign_key_check')).toEqual([]);
     expect(loadFleet(database)).toEqual({
       revision: 7,
+      settings: DEFAULT_BRIDGE_SETTINGS,
       targets: [{ id: 1, name: 'main', url: 'mqtt://127.0.0.1:1883', protocol: '5', mode: 'gateway', caFile: null }],
       connections: [{ id: 1, targetId: 1, meterId: null, token: 'TOKEN', retired: false }],
       lines: [{ id: 1, link: 'tcp://127.0.0.1:4059', settings: DEFAULT_LINE_SETTINGS }],

@@ -168,6 +168,7 @@ export interface ConnectionReport {
 
 export interface StatusReport {
   readonly daemon: {
+    readonly restartRequired: readonly string[];
     readonly running: boolean;
     readonly pid: number | null;
     readonly cycles: number;

@@ -24,7 +24,7 @@ const MODE = 0o600;
 export function registerExport(program: Command): void {
   program
     .command('export [file]')
-    .description('write targets, line settings and meters to a file, or to standard output')
+    .description('write settings, targets, lines and meters to a file, or to standard output')
     .option('--format <format>', 'yaml, json or csv; else the ending of the name tells (standard output: yaml)')
     .option('--with-secrets', 'tokens, passwords and keys too, in clear: only into a file, which nobody else may read')
     .action(verb(exportFleet));

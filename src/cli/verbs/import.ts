@@ -25,7 +25,7 @@ interface ImportFlags {
 export function registerImport(program: Command): void {
   program
     .command('import <file>')
-    .description('take targets, line settings and meters from a YAML, JSON or CSV file; - is standard input')
+    .description('take settings, targets, lines and meters from a YAML, JSON or CSV file; - is standard input')
     .option('--format <format>', 'yaml, json or csv; else the ending of the name tells')
     .option('--dry-run', 'check everything and change nothing')
     .option('--replace', 'remove the meters that are not in the file')
@@ -62,7 +62,8 @@ function textOf(file: string): string {
   }
 }
 
-function described({ added, changed, removed, unchanged, targets, lines }: FleetOutcome, dryRun: boolean): string {
+function described(outcome: FleetOutcome, dryRun: boolean): string {
+  const { added, changed, removed, unchanged, targets, lines, settings } = outcome;
   const counts = [
     `${added.length} added`,
     `${changed.length} changed`,
@@ -74,5 +75,6 @@ function described({ added, changed, removed, unchanged, targets, lines }: Fleet
     `Meters: ${counts.join(', ')}.`,
     ...(targets.length === 0 ? [] : [`Targets: ${targets.join(', ')}.`]),
     ...(lines.length === 0 ? [] : [`Lines: ${lines.join(', ')}.`]),
+    ...(settings.length === 0 ? [] : [`Settings: ${settings.join(', ')}.`]),
   ].join('\n');
 }

@@ -1,49 +1,47 @@
 /** `run`: the daemon, until SIGTERM, SIGINT or --for; then it drains. */
 import type { Command } from 'commander';
+import { settingNamed } from '../../core/setting.ts';
 import { Daemon } from '../../daemon/daemon.ts';
-import { type AdmissionLimits, DEFAULT_ADMISSION } from '../../line/admission.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { noServiceManager, serviceManagerOf } from '../../runtime/service-manager.ts';
+import { BRIDGE_SETTINGS, type BridgeSettings } from '../../store/fleet/bridge-settings.ts';
 import { type Context, EXIT, untilOver, verb } from '../context.ts';
 import { applyLevels, startService } from '../service.ts';
-import { parseSeconds, parseWhole } from '../values.ts';
+import { parseDeclared, parseSeconds } from '../values.ts';
 
 export function registerRun(program: Command): void {
-  const { daemon, host } = DEFAULT_ADMISSION;
-  program
+  const command = program
     .command('run')
     .description('the daemon: polls the meters and publishes their readings')
     .option('--for <seconds>', 'stop after this time, once everything is delivered (at most 30 s more)')
-    .option('--connecting <n>', 'connections being made at once', String(daemon.underWay))
-    .option('--connecting-per-host <n>', 'the same for each host', String(host.underWay))
-    .option('--connects-per-second <n>', 'connections begun per second', String(daemon.perSecond))
-    .option('--connects-per-second-per-host <n>', 'the same for each host', String(host.perSecond))
     .option('--log-levels <file>', 'levels of the log, read again at SIGHUP (or DLMS_LOG_LEVELS)')
     .action(verb(run, { logLevel: 'info', logTo: 'stdout' }));
+  for (const [name, flag] of Object.entries(FLAGS)) {
+    const { about } = settingNamed(BRIDGE_SETTINGS, name);
+    command.option(`${flag} <n>`, `${about}; for this run, in place of the setting ${name}`);
+  }
 }
 
-interface RunFlags {
+/** The flag of each setting that a run may have of its own. */
+const FLAGS = {
+  connecting: '--connecting',
+  connectingPerHost: '--connecting-per-host',
+  connectsPerSecond: '--connects-per-second',
+  connectsPerSecondPerHost: '--connects-per-second-per-host',
+} as const satisfies Partial<Record<keyof BridgeSettings, string>>;
+
+interface RunFlags extends Partial<Record<keyof typeof FLAGS, string>> {
   readonly logLevels?: string;
   readonly for?: string;
-  readonly connecting: string;
-  readonly connectingPerHost: string;
-  readonly connectsPerSecond: string;
-  readonly connectsPerSecondPerHost: string;
 }
 
-/** Throws USAGE. */
-function admissionFrom(flags: RunFlags): AdmissionLimits {
-  const count = (flag: string, text: string): number => parseWhole(flag, text, 1, 100_000);
-  return {
-    daemon: {
-      underWay: count('--connecting', flags.connecting),
-      perSecond: count('--connects-per-second', flags.connectsPerSecond),
-    },
-    host: {
-      underWay: count('--connecting-per-host', flags.connectingPerHost),
-      perSecond: count('--connects-per-second-per-host', flags.connectsPerSecondPerHost),
-    },
-  };
+/** Throws USAGE, naming the flag. */
+function overridesFrom(flags: RunFlags): Partial<BridgeSettings> {
+  const given = Object.entries(FLAGS).flatMap(([name, flag]) => {
+    const written = flags[name as keyof typeof FLAGS];
+    return written === undefined ? [] : [[name, parseDeclared(flag, settingNamed(BRIDGE_SETTINGS, name), written)]];
+  });
+  return Object.fromEntries(given) as Partial<BridgeSettings>;
 }
 
 async function run(context: Context, command: Command): Promise<number> {
@@ -62,7 +60,8 @@ async function run(context: Context, command: Command): Promise<number> {
     databasePath: context.databasePath,
     clock: systemClock,
     log,
-    admission: admissionFrom(flags),
+    levels,
+    overrides: overridesFrom(flags),
   });
   const service = startService({ daemon, manager, clock: systemClock, log, levels, levelsFile });
   await untilOver(context.signal, lasting);

@@ -67,6 +67,7 @@ function daemonReport(running: boolean, stored: ReadonlyMap<string, StoredStatus
     avgPollMs: daemon?.avgPollMs ?? null,
     p95PollMs: daemon?.p95PollMs ?? null,
     p99PollMs: daemon?.p99PollMs ?? null,
+    restartRequired: daemon?.restartRequired ?? [],
   };
 }
 

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { asBridgeError, type BridgeError, fail } from '../../core/errors.ts';
 import { DEFAULT_LINE_SETTINGS, type LineSettings } from '../../transport/line-settings.ts';
 import { type Database, inTransaction } from '../database.ts';
+import { replaceBridgeSettings } from './bridge-settings.ts';
 import { changeToken } from './connections.ts';
 import { replaceLineSettings } from './lines.ts';
 import { deleteMeter, insertMeter, replaceMeter } from './meters.ts';
@@ -16,11 +17,13 @@ export type WantedTarget = Omit<NewTarget, 'token'> & Partial<Pick<NewTarget, 't
 export type WantedMeter = NewMeter;
 
 export interface FleetChange {
+  /** Of the bridge: those that are named, of any origin. */
+  readonly settings: Readonly<Record<string, unknown>>;
   readonly targets: readonly WantedTarget[];
   readonly lines: readonly { readonly link: string; readonly settings: LineSettings }[];
   readonly meters: readonly WantedMeter[];
   /** Makes of the refusal of one entry the error that is thrown. */
-  refused(list: 'targets' | 'lines' | 'meters', index: number, error: BridgeError): BridgeError;
+  refused(path: readonly (string | number)[], error: BridgeError): BridgeError;
 }
 
 export interface ApplyOptions {
@@ -40,6 +43,8 @@ export interface FleetOutcome {
   readonly targets: readonly string[];
   /** Links of lines whose settings changed. */
   readonly lines: readonly string[];
+  /** Names of settings of the bridge that changed. */
+  readonly settings: readonly string[];
 }
 
 class TakenBack extends Error {}
@@ -51,8 +56,8 @@ export function applyFleet(database: Database, change: FleetChange, options: App
     inTransaction(database, () => {
       outcome = applied(database, change, options.replace);
       if (options.dryRun) throw new TakenBack();
-      const { added, changed, removed, targets, lines } = outcome;
-      if ([added, changed, removed, targets, lines].some(({ length }) => length > 0)) bumpRevision(database.sql);
+      const { unchanged, ...lists } = outcome;
+      if (Object.values(lists).some(({ length }) => length > 0)) bumpRevision(database.sql);
     });
   } catch (thrown) {
     const error = asBridgeError(thrown);
@@ -63,15 +68,17 @@ export function applyFleet(database: Database, change: FleetChange, options: App
 
 function applied(database: Database, change: FleetChange, replace: boolean): FleetOutcome {
   const { sql } = database;
-  const each = <T>(list: 'targets' | 'lines' | 'meters', entries: readonly T[], action: (entry: T) => void): void => {
-    for (const [index, entry] of entries.entries()) {
-      try {
-        action(entry);
-      } catch (thrown) {
-        throw change.refused(list, index, asBridgeError(thrown));
-      }
+  const attempt = <T>(path: readonly (string | number)[], action: () => T): T => {
+    try {
+      return action();
+    } catch (thrown) {
+      throw change.refused(path, asBridgeError(thrown));
     }
   };
+  const each = <T>(list: 'targets' | 'lines' | 'meters', entries: readonly T[], action: (entry: T) => void): void => {
+    for (const [index, entry] of entries.entries()) attempt([list, index], () => action(entry));
+  };
+  const settings = attempt(['settings'], () => replaceBridgeSettings(database, change.settings));
   const targets: string[] = [];
   each('targets', change.targets, (target) => {
     if (storeTarget(database, target)) targets.push(target.name);
@@ -105,7 +112,7 @@ function applied(database: Database, change: FleetChange, replace: boolean): Fle
     }
   }
   const unchanged = change.meters.length - added.length - changed.length;
-  return { added, changed, removed, unchanged, targets, lines };
+  return { added, changed, removed, unchanged, targets, lines, settings };
 }
 
 /** Adds or changes a target by its name. Tells whether anything changed. Throws INVALID_VALUE, DUPLICATE_TOKEN. */

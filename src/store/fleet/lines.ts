@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../../core/errors.ts';
 import {
-  DEFAULT_LINE_SETTINGS,
+  changedLineSettings,
   type LineSettings,
   lineSettingsOf,
   validLineSettings,
@@ -22,14 +22,10 @@ export function setLineSettings(database: Database, link: string, settings: Line
 /** The same within the transaction of the caller, who bumps the revision. Tells whether anything changed. */
 export function replaceLineSettings(sql: BetterSqlite3.Database, link: string, settings: LineSettings): boolean {
   validLineSettings(settings);
-  // What equals a default is left out, so that a better default reaches it.
-  const own = Object.entries(settings).filter(([name, value]) => {
-    return value !== DEFAULT_LINE_SETTINGS[name as keyof LineSettings];
-  });
   const known = sql.prepare<[string], { settings: string }>('SELECT settings FROM line WHERE link = ?').get(link);
   if (known === undefined) return fail('NOT_FOUND', `there is no line ${link}`, { hint: 'look with `line list`' });
   if (isDeepStrictEqual(lineSettingsOf(known.settings), settings)) return false;
-  sql.prepare('UPDATE line SET settings = ? WHERE link = ?').run(JSON.stringify(Object.fromEntries(own)), link);
+  sql.prepare('UPDATE line SET settings = ? WHERE link = ?').run(JSON.stringify(changedLineSettings(settings)), link);
   // Whoever failed on the old settings is tried anew.
   const resume = 'UPDATE meter SET resumes = resumes + 1 WHERE line_id = (SELECT id FROM line WHERE link = ?)';
   sql.prepare(resume).run(link);

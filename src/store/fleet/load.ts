@@ -5,6 +5,7 @@ import { DEFAULT_POINT_OPTIONS, type PointOptions } from '../../reading/point-op
 import { lineSettingsOf } from '../../transport/line-settings.ts';
 import { type Database, inSnapshot } from '../database.ts';
 import { mapped } from '../errors.ts';
+import { loadBridgeSettings } from './bridge-settings.ts';
 import { loadProfiles } from './profiles.ts';
 import { revision } from './revision.ts';
 import { openSecrets, openToken } from './sealed.ts';
@@ -26,6 +27,7 @@ export function loadFleet(database: Database): Fleet {
   const lineSettings = shared(lineSettingsOf);
   return inSnapshot(database, () => ({
     revision: revision(database),
+    settings: loadBridgeSettings(database),
     targets: sql
       .prepare<[], Omit<Target, 'settings'> & { readonly settings: string }>(
         'SELECT id, name, url, protocol, mode, ca_file AS caFile, settings FROM target ORDER BY id',

@@ -4,10 +4,10 @@ import { type Database, inTransaction } from '../database.ts';
 import { addConnection } from './connections.ts';
 import { bumpRevision } from './revision.ts';
 import {
+  changedTargetSettings,
   DEFAULT_TARGET_SETTINGS,
   type TargetSettings,
   targetSettingsOf,
-  targetSettingsText,
   validTargetSettings,
 } from './target-settings.ts';
 import type { NewTarget, Target } from './types.ts';
@@ -39,7 +39,7 @@ export function insertTarget(database: Database, target: NewTarget): number {
     'INSERT INTO target (name, url, protocol, mode, ca_file, settings) VALUES (?, ?, ?, ?, ?, ?)',
   );
   const { protocol, mode, caFile, settings = DEFAULT_TARGET_SETTINGS } = target;
-  const text = targetSettingsText(validTargetSettings(settings));
+  const text = JSON.stringify(changedTargetSettings(validTargetSettings(settings)));
   const id = Number(insert.run(name, url, protocol, mode, caFile, text).lastInsertRowid);
   addConnection(database, { id, url }, null, target.token);
   return id;
@@ -61,7 +61,7 @@ export function targetOf({ settings, ...target }: Omit<Target, 'settings'> & { r
 
 /** Tells whether they were others. Within a transaction. Throws INVALID_VALUE. */
 export function setTargetSettings({ sql }: Database, name: string, settings: TargetSettings): boolean {
-  const text = targetSettingsText(validTargetSettings(settings));
+  const text = JSON.stringify(changedTargetSettings(validTargetSettings(settings)));
   return (
     sql.prepare('UPDATE target SET settings = ? WHERE name = ? AND settings <> ?').run(text, name, text).changes > 0
   );

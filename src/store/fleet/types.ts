@@ -3,6 +3,7 @@ import type { MeterSecrets, MeterSettings } from '../../dlms/settings.ts';
 import type { PointOptions } from '../../reading/point-options.ts';
 import type { KeyedPoint } from '../../reading/point-text.ts';
 import type { LineSettings } from '../../transport/line-settings.ts';
+import type { BridgeSettings } from './bridge-settings.ts';
 import type { TargetSettings } from './target-settings.ts';
 
 export type MqttProtocol = '5' | '3.1.1';
@@ -104,6 +105,8 @@ export interface Profile {
 export interface Fleet {
   /** Moves with every change of what is below. */
   readonly revision: number;
+  /** Of the bridge as a whole. */
+  readonly settings: BridgeSettings;
   readonly targets: readonly Target[];
   readonly connections: readonly Connection[];
   readonly lines: readonly Line[];
