@@ -10,8 +10,7 @@
  * is still there.
  */
 import { access } from 'node:fs/promises';
-import { ByteLengthParser } from '@serialport/parser-byte-length';
-import { SerialPort } from 'serialport';
+import type { SerialPort } from 'serialport';
 import { BridgeError, type ErrorCode, fail } from '../core/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { holderOf } from './serial-holder.ts';
@@ -48,6 +47,15 @@ const OPEN_ERRORS: readonly (readonly [words: RegExp, code: ErrorCode])[] = [
 export interface SerialTransport extends Transport {
   /** While it is open. Throws LINE_CLOSED or LINE_IO. Opening again begins with the configured rate. */
   setBaudRate(baudRate: number): Promise<void>;
+}
+
+/** Loaded with the first port that is opened: many installations have none, and it takes megabytes of memory. */
+async function serialLibrary() {
+  const [{ SerialPort }, { ByteLengthParser }] = await Promise.all([
+    import('serialport'),
+    import('@serialport/parser-byte-length'),
+  ]);
+  return { SerialPort, ByteLengthParser };
 }
 
 /** Throws SERIAL_PORT_MISSING, SERIAL_PORT_DENIED, SERIAL_PORT_BUSY or LINE_IO when opening. */
@@ -100,10 +108,10 @@ export function serialTransport({
         fail('INTERNAL', `${description} is open already`, { layer: 'transport' });
       const attempt = {};
       opening = attempt;
-      const path = await currentPath(configured, remembered);
+      const [path, library] = await Promise.all([currentPath(configured, remembered), serialLibrary()]);
       if (opening !== attempt) fail('LINE_CLOSED', `${description} was closed while opening`);
       opening = null;
-      const port = new SerialPort({
+      const port = new library.SerialPort({
         path,
         baudRate,
         dataBits: format.dataBits,
@@ -125,7 +133,7 @@ export function serialTransport({
       }
       port.on('error', (error) => lost(port, events, error));
       port.on('close', (error: Error | null) => lost(port, events, error));
-      port.pipe(new ByteLengthParser({ length: 1 })).on('data', (octet: Buffer) => {
+      port.pipe(new library.ByteLengthParser({ length: 1 })).on('data', (octet: Buffer) => {
         if (current === port) events.data(Uint8Array.from(octet));
       });
       keepLooking(port, path, events);
