@@ -66,6 +66,8 @@ const REVISION_EVERY_MS = 1000;
 const STATUS_EVERY_MS = 2000;
 const ALERTS_EVERY_MS = 5000;
 const SUMMARY_EVERY_MS = 60_000;
+/** How long acknowledgements and status wait for a cycle to be stored with: sent or told again they do no harm. */
+const REST_WITHIN_MS = 1000;
 /** How long delivering what is left may take when the daemon stops. */
 const DRAIN_MS = 30_000;
 
@@ -100,12 +102,17 @@ export class Daemon {
     let database: Database | null = null;
     let daemon: Daemon | null = null;
     try {
-      writer = await openWriter(databasePath, { thread, clock, logger: log.child({ room: 'store' }) });
+      writer = await openWriter(databasePath, {
+        thread,
+        clock,
+        logger: log.child({ room: 'store' }),
+        patience: { commitMs: () => daemon?.commitWithinMs() ?? 0, restMs: REST_WITHIN_MS },
+      });
       database = openDatabase(databasePath, { readonly: true, busyTimeoutMs: DAEMON_BUSY_MS });
       daemon = new Daemon(options, lock, database, writer);
       await daemon.applyConfiguration();
       // What an earlier process left there must not pass for ours.
-      await daemon.saveStatus();
+      await daemon.saveStatusNow();
       daemon.beginLoops();
       await daemon.commands.start();
       return daemon;
@@ -220,13 +227,14 @@ export class Daemon {
   /** Stops polling, delivers what is left within 30 s, and ends. */
   async stop(): Promise<DaemonOutcome> {
     this.stopping.abort();
+    this.writer.hurry();
     await Promise.all([this.commands.stop(), this.fleet.stop()]);
     const drained = await this.publishers.drain(DRAIN_MS);
     await this.publishers.stop();
     await Promise.all(this.loops);
     await this.alerts.written();
     // A database that cannot be written must not keep the daemon from ending.
-    await this.attempt(() => this.saveStatus());
+    await this.attempt(() => this.saveStatusNow());
     this.summarise();
     const outcome = { ...this.figures(), drained };
     if (!drained)
@@ -268,6 +276,16 @@ export class Daemon {
     for (const [id, status] of this.publishers.statuses())
       entries.push({ subject: `connection:${id}`, json: JSON.stringify(status) });
     await this.writer.saveStatus(entries);
+  }
+
+  private commitWithinMs(): number {
+    return this.stopping.signal.aborted ? 0 : this.conduct.settings.commitWithinMs;
+  }
+
+  private saveStatusNow(): Promise<void> {
+    const saved = this.saveStatus();
+    this.writer.hurry();
+    return saved;
   }
 
   private alertFigures() {

@@ -4,16 +4,17 @@ import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Connection, Target } from '../store/fleet/types.ts';
-import type { OutboxReader, Writer } from '../store/local/types.ts';
+import type { OutboxReader } from '../store/local/types.ts';
 import type { BackoffPolicies } from './backoff.ts';
 import type { OnConflict } from './conduct.ts';
 import type { ThingsBoardEvents } from './events.ts';
+import type { SettlementWriter } from './settlement.ts';
 
 export interface PublisherOptions {
   readonly target: Target;
   readonly connection: Connection;
   readonly outbox: OutboxReader;
-  readonly writer: Pick<Writer, 'acknowledge' | 'quarantine'>;
+  readonly writer: SettlementWriter;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: Pick<EventBus<ThingsBoardEvents>, 'emit'>;

@@ -84,6 +84,8 @@ class ConnectionPublisher implements Publisher {
     const { events } = this.options;
     const { connectionId } = this;
     return {
+      // A turn ends, and a stop is over, when the last row is gone.
+      isAwaited: () => this.drainChecks.size > 0 || this.abort.signal.aborted || this.experience.mode === 'turns',
       delivered: ({ id, cycleId, device, readings }) => {
         this.counts.rows += 1;
         this.counts.readings += readings.length;
@@ -263,6 +265,7 @@ class ConnectionPublisher implements Publisher {
       };
       const timer = this.options.clock.setTimer(deadlineMs, () => finish(this.drained()));
       this.drainChecks.add(check);
+      this.options.writer.hurry();
       this.delivery?.restart();
     });
   }
@@ -284,6 +287,7 @@ class ConnectionPublisher implements Publisher {
     this.abort.abort();
     this.endWait?.abort();
     await this.running;
+    this.options.writer.hurry();
     await this.settlement.finished();
     this.holds.stop();
   }

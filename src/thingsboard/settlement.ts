@@ -9,10 +9,17 @@ import type { Logger } from '../runtime/logger.ts';
 import { delays, type RetryPolicy } from '../runtime/retry.ts';
 import type { OutboxRow, Writer } from '../store/local/types.ts';
 
+export type SettlementWriter = Pick<Writer, 'acknowledge' | 'quarantine' | 'hurry'>;
+
 export interface SettlementListener {
+  /** Somebody waits for the rows to be gone. */
+  isAwaited(): boolean;
   delivered(row: OutboxRow): void;
   setAside(row: OutboxRow, reason: string): void;
 }
+
+/** So many settled rows are a transaction of their own worth, and enough to keep in memory. */
+const MANY_ROWS = 100;
 
 const RETRY: RetryPolicy = {
   shape: 'exponential',
@@ -23,7 +30,7 @@ const RETRY: RetryPolicy = {
 };
 
 export class Settlement {
-  private readonly writer: Pick<Writer, 'acknowledge' | 'quarantine'>;
+  private readonly writer: SettlementWriter;
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly listener: SettlementListener;
@@ -32,7 +39,7 @@ export class Settlement {
   private running: Promise<void> | null = null;
 
   constructor(
-    writer: Pick<Writer, 'acknowledge' | 'quarantine'>,
+    writer: SettlementWriter,
     clock: Clock,
     logger: Logger,
     listener: SettlementListener,
@@ -68,6 +75,11 @@ export class Settlement {
     this.running ??= this.run().finally(() => {
       this.running = null;
     });
+    this.hurryIfAwaited();
+  }
+
+  private hurryIfAwaited(): void {
+    if (this.unwritten.size >= MANY_ROWS || this.listener.isAwaited()) this.writer.hurry();
   }
 
   private async run(): Promise<void> {
@@ -91,7 +103,9 @@ export class Settlement {
     const entries = [...this.unwritten.values()];
     const delivered = entries.filter(({ reason }) => reason === null).map(({ row }) => row);
     if (delivered.length > 0) {
-      await this.writer.acknowledge(delivered.map(({ id }) => id));
+      const written = this.writer.acknowledge(delivered.map(({ id }) => id));
+      this.hurryIfAwaited();
+      await written;
       for (const row of delivered) {
         this.unwritten.delete(row.id);
         this.listener.delivered(row);

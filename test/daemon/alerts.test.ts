@@ -10,6 +10,7 @@ import { PublishRate } from '../../src/daemon/publish-rate.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { type Database, initDatabase } from '../../src/store/database.ts';
+import { DEFAULT_BRIDGE_SETTINGS } from '../../src/store/fleet/bridge-settings.ts';
 import type { Fleet } from '../../src/store/fleet/types.ts';
 import { acknowledgeAlerts, loadAlerts } from '../../src/store/local/alerts.ts';
 import { openWriter } from '../../src/store/local/writer.ts';
@@ -126,6 +127,7 @@ test('a database that cannot be written does not keep an alert from being told',
 });
 
 const FLEET = {
+  settings: DEFAULT_BRIDGE_SETTINGS,
   connections: [{ id: 1, targetId: 1, meterId: null, retired: false }],
   targets: [{ id: 1, name: 'cloud' }],
   lines: [{ id: 1, link: 'tcp://h:1' }],

@@ -1,8 +1,9 @@
 /** An outbox in memory: the reader and writer ports of the store, with failures on demand. */
 import type { BridgeError } from '../../src/core/errors.ts';
-import type { OutboxDepth, OutboxReader, OutboxRow, StoredReading, Writer } from '../../src/store/local/types.ts';
+import type { OutboxDepth, OutboxReader, OutboxRow, StoredReading } from '../../src/store/local/types.ts';
+import type { SettlementWriter } from '../../src/thingsboard/settlement.ts';
 
-export class FakeOutbox implements OutboxReader, Pick<Writer, 'acknowledge' | 'quarantine'> {
+export class FakeOutbox implements OutboxReader, SettlementWriter {
   readonly rows = new Map<number, OutboxRow>();
   readonly quarantined = new Map<number, string>();
   /** Groups in which rows were acknowledged. */
@@ -51,6 +52,9 @@ export class FakeOutbox implements OutboxReader, Pick<Writer, 'acknowledge' | 'q
     this.acknowledged.push(rowIds);
     for (const id of rowIds) this.rows.delete(id);
   }
+
+  /** Everything is written at once anyway. */
+  hurry(): void {}
 
   async quarantine(rowIds: readonly number[], reason: string): Promise<void> {
     await Promise.resolve();

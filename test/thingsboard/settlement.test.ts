@@ -16,6 +16,7 @@ function setUp() {
     clock,
     silentLogger,
     {
+      isAwaited: () => false,
       delivered: ({ id }) => told.push(`delivered ${id}`),
       setAside: ({ id }, reason) => told.push(`set aside ${id}: ${reason}`),
     },

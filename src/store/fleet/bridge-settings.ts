@@ -49,6 +49,14 @@ export const BRIDGE_SETTINGS = {
       about: 'where each alert is posted as JSON when it is raised and when it is over',
     }),
   ),
+  commitWithinMs: whole(0, {
+    least: 0,
+    most: 10_000,
+    unit: 'ms',
+    applies: 'live',
+    about:
+      'how long a cycle may wait for others to be stored with it: fewer writes for an SD card; readings of so long are lost when the power fails, and come so much later',
+  }),
   // Ten thousand meters are connected within a minute; whatever is slower in answering is limited by `connecting`.
   connecting: connects(200, 'connections to meters being made at once'),
   connectingPerHost: connects(50, 'the same for each host'),

@@ -96,6 +96,8 @@ export interface Writer {
   addCommandPart(part: CommandPart): Promise<void>;
   pruneCommands(pruning: CommandPruning): Promise<void>;
   changeAlert(change: AlertChange): Promise<void>;
+  /** Nothing of what was asked for waits any longer to share a transaction with something else. */
+  hurry(): void;
   /** Finishes what was asked for, then closes; later calls reject with STOPPING. */
   close(): Promise<void>;
 }

@@ -10,11 +10,23 @@ import type { Writer } from './types.ts';
 import { openWriterCore } from './writer-core.ts';
 import { startWriterThread } from './writer-thread.ts';
 
+/** How long requests may wait for others to share a transaction with, milliseconds. */
+export interface WriterPatience {
+  /** A cycle, which is not safe before. */
+  commitMs(): number;
+  /** What repeats itself when it is lost: acknowledgements, status. */
+  restMs: number;
+}
+
+const NO_PATIENCE: WriterPatience = { commitMs: () => 0, restMs: 0 };
+
 export interface WriterOptions {
   /** In a worker thread (from the build only), or in this one, for tests. True when not given. */
   readonly thread?: boolean;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** None when not given. */
+  readonly patience?: WriterPatience;
   /** For tests of slow disks: how long each commit takes at least, milliseconds. */
   readonly commitDelayMs?: number;
 }
@@ -33,29 +45,30 @@ export async function openWriter(path: string, options: WriterOptions = {}): Pro
         logger,
       })
     : inThisThread(path, commitDelayMs);
-  return writerOn(backend, clock);
+  return writerOn(backend, clock, options.patience);
 }
 
 /** Rows whose times are put right in one transaction: others want the writer too. */
 const SETTLED_AT_ONCE = 200;
 
 /** The writer over any backend. */
-export function writerOn(backend: WriterBackend, clock: Clock): Writer {
-  const { submit, close } = createGroupCommit(backend);
+export function writerOn(backend: WriterBackend, clock: Clock, patience = NO_PATIENCE): Writer {
+  const group = createGroupCommit(backend, clock);
+  const { submit } = group;
   return {
     // async, so that readings that cannot be stored reject as everything else does.
     async commitCycle({ readings, learned = [], withheld = null, ...cycle }) {
       const stored = { readings: encodeReadings(readings), readingCount: readings.length };
-      return submit({ kind: 'commit', ...cycle, ...stored, learned, withheld });
+      return submit({ kind: 'commit', ...cycle, ...stored, learned, withheld }, patience.commitMs());
     },
     async acknowledge(rowIds) {
-      if (rowIds.length > 0) await submit({ kind: 'acknowledge', rowIds });
+      if (rowIds.length > 0) await submit({ kind: 'acknowledge', rowIds }, patience.restMs);
     },
     async quarantine(rowIds, reason) {
       if (rowIds.length > 0) await submit({ kind: 'quarantine', rowIds, reason });
     },
     async saveStatus(entries) {
-      if (entries.length > 0) await submit({ kind: 'status', entries, updatedAt: clock.now() });
+      if (entries.length > 0) await submit({ kind: 'status', entries, updatedAt: clock.now() }, patience.restMs);
     },
     async settleDoubt(doubt, correctionMs) {
       let settled = 0;
@@ -89,7 +102,8 @@ export function writerOn(backend: WriterBackend, clock: Clock): Writer {
     async changeAlert(change) {
       await submit({ kind: 'change-alert', change });
     },
-    close,
+    hurry: () => group.hurry(),
+    close: () => group.close(),
   };
 }
 
