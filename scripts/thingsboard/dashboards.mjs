@@ -237,7 +237,8 @@ function dashboard(title, description, { states, aliases, filters }) {
     }),
   });
   const place = (state, [col, row, sizeX, sizeY, { typeFullFqn, type, config }]) => {
-    const id = uuidOf(`${title}/${state}/${config.title}`);
+    const id = uuidOf(`${title}/${state}/${typeFullFqn}/${config.title}`);
+    if (id in widgets) throw new Error(`${state} has two widgets ${typeFullFqn} with the title ${config.title}`);
     const actions = Object.entries(config.actions).map(([source, list]) => [
       source,
       list.map((action) => ({ id: uuidOf(`${id}/${source}/${action.name}`), ...action })),
