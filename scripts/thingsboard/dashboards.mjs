@@ -36,6 +36,10 @@ const YES_NO = cell({
 const TIME = cell({ content: "return value ? ctx.date.transform(Number(value), 'yyyy-MM-dd HH:mm:ss') : '';" });
 const CLOCK = cell({ style: "return Math.abs(value) > 60 ? { color: '#e53935', fontWeight: 'bold' } : {};" });
 const MARK = cell({ style: "return value === 'doubtful' ? { color: '#e53935', fontWeight: 'bold' } : {};" });
+const GAP = cell({
+  content:
+    "if (!value) return ''; var gap = JSON.parse(value); return (gap.missing || 'some') + ' rows from ' + gap.from.slice(0, 16);",
+});
 const FAILING = cell({ style: "return value > 0 ? { color: '#e53935', fontWeight: 'bold' } : {};" });
 
 const alias = (name, filter) => ({ id: uuidOf(`alias/${name}`), alias: name, filter });
@@ -123,8 +127,8 @@ function bridgesTable() {
   const columns = [
     attribute('active', 'Active', YES_NO),
     key('activeAlerts', { label: 'Alerts', decimals: 0, settings: FAILING }),
+    key('outboxDropped', { label: 'Dropped', decimals: 0, settings: FAILING }),
     key('lastAlert', { label: 'Last alert' }),
-    key('outboxDropped', { label: 'Rows dropped', decimals: 0, settings: FAILING }),
   ];
   return entitiesTable('Bridges', BRIDGES, columns, { nameTitle: 'Bridge' });
 }
@@ -193,7 +197,7 @@ function qualityTable(meter) {
   const marks = [
     key('activeImportEnergyQuality', { label: 'Imported', settings: MARK }),
     key('activeExportEnergyQuality', { label: 'Exported', settings: MARK }),
-    key('profileGap:1.0.99.1.0.255', { label: 'Gap' }),
+    key('profileGap:1.0.99.1.0.255', { label: 'Gap', settings: GAP }),
   ];
   return timeseriesTable('Quality of the load profile', meter, marks, WINDOWS.lastMonth);
 }
