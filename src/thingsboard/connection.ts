@@ -11,6 +11,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { connect, type IConnackPacket, type MqttClient } from 'mqtt';
+import mqttPacket from 'mqtt-packet';
 import { BridgeError, fail } from '../core/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { credentialsOf } from '../store/fleet/credentials.ts';
@@ -20,6 +21,9 @@ import { mqttOptions } from './client-options.ts';
 import type { Message } from './packers.ts';
 import { connackError, disconnectError } from './reason-codes.ts';
 import { closedError, lostError, openError, publishError } from './session-errors.ts';
+
+// Or a Buffer for each of the 65,536 message ids is made with the first packet and kept: 8 MB for nothing.
+mqttPacket.writeToStream.cacheNumbers = false;
 
 /** What the server said of its limits in the CONNACK (MQTT 5); mqtt.js does not keep to them by itself. */
 export interface ServerLimits {
