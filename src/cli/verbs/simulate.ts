@@ -37,7 +37,7 @@ export function registerSimulate(program: Command): void {
     .option('--protocol-quirks <age>', 'new (from 4.2.1 on) or old', 'new')
     .option('--rate <limits>', 'rate limits as in a tenant profile, CAPACITY:SECONDS,...')
     .option('--provision <key:secret>', 'devices may be made with this key and secret')
-    .option('--http-port <port>', 'serve GET /received there, 0 picks a free one')
+    .option('--http-port <port>', 'serve GET /received and what a tenant does there, 0 picks a free one')
     .action(verb(simulateThingsBoard));
 }
 

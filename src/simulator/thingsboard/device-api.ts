@@ -31,6 +31,8 @@ export interface ApiContext {
   takeTelemetry(device: string, points: number): boolean;
   /** Publishes to the client if it subscribed to `filter`. */
   reply(filter: string, topic: string, document: JsonValue): void;
+  /** false: the server fails at them, and they get no reply. */
+  readonly answersAttributeRequests: boolean;
   /** Calls back later unless the session ends first. */
   later(ms: number, callback: () => void): void;
 }
@@ -102,12 +104,16 @@ function attributes(context: ApiContext, document: JsonNode): Handled {
 }
 
 function attributesRequest(context: ApiContext, id: string, document: JsonNode): Handled {
-  const wanted = textMember(document, 'clientKeys')?.split(',');
-  const all = [...context.store.attributesOf(context.device)];
-  const chosen = all.filter(([key]) => wanted?.includes(key) ?? false);
+  if (!context.answersAttributeRequests) return ACCEPTED;
+  const { store, device } = context;
+  const client = [...store.attributesOf(device)].map(([key, { value }]) => [key, value] as const);
+  const named = (name: string, all: Iterable<readonly [string, JsonValue]>): JsonValue => {
+    const wanted = textMember(document, name)?.split(',') ?? [];
+    return Object.fromEntries([...all].filter(([key]) => wanted.includes(key)));
+  };
   context.reply('v1/devices/me/attributes/response/+', `v1/devices/me/attributes/response/${id}`, {
-    client: Object.fromEntries(chosen.map(([key, stored]): [string, JsonValue] => [key, stored.value])),
-    shared: {},
+    client: named('clientKeys', client),
+    shared: named('sharedKeys', store.sharedOf(device) ?? []),
   });
   return ACCEPTED;
 }

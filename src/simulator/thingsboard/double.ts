@@ -8,15 +8,17 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls';
 import type { IConnectPacket } from 'mqtt-packet';
 import { fail } from '../../core/errors.ts';
-import { type JsonValue, writeJson } from '../../core/json.ts';
+import type { JsonValue } from '../../core/json.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { DISCONNECT, type Refusal } from './answers.ts';
+import { controlListener } from './control.ts';
 import { authenticated, type DoubleToken } from './credentials.ts';
 import type { DeviceRefusal, Quirks } from './device-api.ts';
 import { type Limits, limitsOf, type ToldLimits } from './limits.ts';
 import { type ProvisionKeys, provision } from './provisioning.ts';
-import { type Received, ReceivedStore, receivedDocument } from './received.ts';
+import { type Received, ReceivedStore } from './received.ts';
 import { Session, type SessionHost } from './session.ts';
+import { Tenant } from './tenant.ts';
 
 export interface DoubleOptions {
   readonly tokens: readonly DoubleToken[];
@@ -24,7 +26,7 @@ export interface DoubleOptions {
   readonly port?: number;
   /** 127.0.0.1 unless told otherwise. */
   readonly host?: string;
-  /** Port of GET /received; 0 picks a free one, null (default) for none. */
+  /** Port of GET /received and of what a tenant does (control.ts); 0 picks a free one, null (default) for none. */
   readonly httpPort?: number | null;
   /** new (default): ThingsBoard from 4.2.1 on; old: before. */
   readonly quirks?: Quirks;
@@ -62,6 +64,10 @@ export interface ThingsBoardDouble {
   refuseDevices(names: readonly string[], refusal: DeviceRefusal | null): void;
   /** Publishes whose payload has this text close the connection without an answer, as unparsable ones do; null: none. */
   choke(text: string | null): void;
+  /** What the tenant does at the server: shared attributes, names, deletion. */
+  readonly tenant: Tenant;
+  /** Requests for attributes run into a server error from now on: no reply; false: they are answered. */
+  failAttributeRequests(fails: boolean): void;
   /** Accepts connections and octets, answers nothing. */
   freeze(): void;
   thaw(): void;
@@ -96,6 +102,7 @@ class Double implements ThingsBoardDouble, SessionHost {
   readonly told: ToldLimits;
   readonly store = new ReceivedStore();
   readonly refusedDevices = new Map<string, DeviceRefusal>();
+  readonly tenant: Tenant;
   port: number;
   httpPort: number | null;
   private readonly tls: { readonly key: string; readonly cert: string } | null;
@@ -109,6 +116,7 @@ class Double implements ThingsBoardDouble, SessionHost {
   private refusal: Refusal | null = null;
   private frozen = false;
   chokesOn: string | null = null;
+  answersAttributeRequests = true;
   private connectCount = 0;
 
   constructor(options: DoubleOptions) {
@@ -123,6 +131,7 @@ class Double implements ThingsBoardDouble, SessionHost {
     this.tls = options.tls ?? null;
     this.tokens = [...options.tokens];
     this.provisionKeys = options.provision ?? null;
+    this.tenant = new Tenant(this.store, this.connections, this.tokens);
     this.takeoverDelayMs = options.takeoverDelayMs ?? DEFAULT_TAKEOVER_DELAY_MS;
   }
 
@@ -146,12 +155,7 @@ class Double implements ThingsBoardDouble, SessionHost {
   }
 
   private async startHttp(port: number): Promise<void> {
-    const server = createHttpServer((request, response) => {
-      const found = request.method === 'GET' && request.url === '/received';
-      const document = found ? receivedDocument(this.received()) : { error: 'only GET /received is here' };
-      response.writeHead(found ? 200 : 404, { 'content-type': 'application/json' });
-      response.end(`${writeJson(document)}\n`);
-    });
+    const server = createHttpServer(controlListener(() => this.received(), this.tenant));
     this.httpPort = await listen(server, port, this.host);
     this.httpServer = server;
   }
@@ -178,6 +182,10 @@ class Double implements ThingsBoardDouble, SessionHost {
       session.displace();
       this.clock.setTimer(this.takeoverDelayMs, () => session.end(DISCONNECT.takenOver));
     }
+  }
+
+  subscribed(session: Session): void {
+    this.tenant.subscribed(session);
   }
 
   closed(session: Session): void {
@@ -216,6 +224,10 @@ class Double implements ThingsBoardDouble, SessionHost {
       if (refusal === null) this.refusedDevices.delete(name);
       else this.refusedDevices.set(name, refusal);
     }
+  }
+
+  failAttributeRequests(fails: boolean): void {
+    this.answersAttributeRequests = !fails;
   }
 
   freeze(): void {

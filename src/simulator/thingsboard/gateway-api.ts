@@ -117,20 +117,28 @@ function attributesRequest(context: ApiContext, document: JsonNode): Handled {
   const device = textMember(document, 'device') ?? '';
   const id = Number(textMember(document, 'id'));
   if (document.kind !== 'object' || device === '' || !Number.isInteger(id)) return refused('payload-invalid');
+  const refusal = contact(context, device, DEFAULT_TYPE);
+  if (refusal !== null) return refused(refusal);
+  if (!context.answersAttributeRequests) return ACCEPTED;
   const client = document.members.get('client');
   const fromClient = client?.kind === 'boolean' && client.value;
-  const stored = fromClient ? context.store.attributesOf(device) : new Map<string, StoredValue>();
+  const { store } = context;
+  const stored = new Map(
+    fromClient
+      ? [...store.attributesOf(device)].map(([name, { value }]) => [name, value] as const)
+      : (store.sharedOf(device) ?? []),
+  );
   const key = textMember(document, 'key');
   const keys = document.members.get('keys');
   const reply = (rest: { readonly [name: string]: JsonValue }): void =>
     context.reply('v1/gateway/attributes/response', 'v1/gateway/attributes/response', { id, device, ...rest });
   if (key !== undefined) {
     const value = stored.get(key);
-    reply(value === undefined ? {} : { value: value.value });
+    reply(value === undefined ? {} : { value });
   } else if (keys?.kind === 'array') {
     const wanted = keys.items.map((item) => (item.kind === 'string' ? item.text : ''));
     const found = [...stored].filter(([name]) => wanted.includes(name));
-    reply({ values: Object.fromEntries(found.map(([name, { value }]): [string, JsonValue] => [name, value])) });
+    reply({ values: Object.fromEntries(found) });
   } else {
     return refused('payload-invalid');
   }

@@ -49,6 +49,8 @@ interface Device {
   readonly gateway: string | null;
   readonly telemetry: Map<string, Map<number, Point>>;
   readonly attributes: Map<string, StoredValue>;
+  /** Set at the server, for the device to follow. */
+  readonly shared: Map<string, JsonValue>;
 }
 
 export class ReceivedStore {
@@ -66,7 +68,7 @@ export class ReceivedStore {
   /** Creates the device unless it exists; an existing one keeps its type. */
   create(name: string, type: string, gateway: string | null): void {
     if (this.devices.has(name)) return;
-    this.devices.set(name, { name, type, gateway, telemetry: new Map(), attributes: new Map() });
+    this.devices.set(name, { name, type, gateway, telemetry: new Map(), attributes: new Map(), shared: new Map() });
   }
 
   saveTelemetry(device: string, entries: readonly Entry[]): void {
@@ -101,6 +103,29 @@ export class ReceivedStore {
     return this.devices.get(device)?.attributes ?? new Map();
   }
 
+  /** null for a device that is not known. */
+  sharedOf(device: string): Map<string, JsonValue> | null {
+    return this.devices.get(device)?.shared ?? null;
+  }
+
+  /** The gateway behind which the device is, null for none. Undefined for a device that is not known. */
+  gatewayOf(device: string): string | null | undefined {
+    return this.devices.get(device)?.gateway;
+  }
+
+  /** The device keeps everything under its new name; false when there is none of the old name, or one of the new. */
+  rename(device: string, name: string): boolean {
+    const known = this.devices.get(device);
+    if (known === undefined || this.devices.has(name)) return false;
+    this.devices.delete(device);
+    this.devices.set(name, { ...known, name });
+    return true;
+  }
+
+  remove(device: string): void {
+    this.devices.delete(device);
+  }
+
   /** A copy that later deliveries do not change. */
   snapshot(): Received {
     const devices = new Map<string, ReceivedDevice>();
@@ -112,7 +137,8 @@ export class ReceivedStore {
           [...points.values()].map((point) => ({ ...point })).sort((a, b) => a.ts - b.ts),
         );
       }
-      devices.set(device.name, { ...device, telemetry, attributes: new Map(device.attributes) });
+      const { shared: _, ...rest } = device;
+      devices.set(device.name, { ...rest, telemetry, attributes: new Map(device.attributes) });
     }
     const { messages, readings, duplicates, changed, failedLater } = this;
     return { devices, messages, readings, duplicates, changed, failedLater };

@@ -34,6 +34,7 @@ import { type Limits, RateLimiters, type ToldLimits } from './limits.ts';
 import { type Incoming, PacketStream } from './packets.ts';
 import { PROVISION_REQUEST, PROVISION_RESPONSE, PROVISIONING, PROVISIONING_MS } from './provisioning.ts';
 import type { ReceivedStore } from './received.ts';
+import type { ToldSession } from './tenant.ts';
 
 /** What a session needs of its server. */
 export interface SessionHost {
@@ -49,17 +50,20 @@ export interface SessionHost {
   provision(payload: string): JsonValue | null;
   /** The session has its CONNACK; the eldest of the same device has to go. */
   standing(session: Session): void;
+  /** It has subscribed to something. */
+  subscribed(session: Session): void;
   closed(session: Session): void;
   /** Sends a PUBACK now, later or never, as a test wants it. */
   acknowledge(send: () => void): void;
   /** Text in a payload that closes the connection without an answer. */
   readonly chokesOn: string | null;
+  readonly answersAttributeRequests: boolean;
 }
 
 /** A session that sends nothing for this long is ended, milliseconds. PINGREQ counts. */
 const INACTIVITY_MS = 600_000;
 
-export class Session {
+export class Session implements ToldSession {
   /** What the CONNECT said; empty before it. */
   clientId = '';
   version: 4 | 5 = 4;
@@ -209,7 +213,7 @@ export class Session {
   }
 
   private context(): ApiContext {
-    const { clock, quirks, told, store, refusedDevices } = this.host;
+    const { clock, quirks, told, store, refusedDevices, answersAttributeRequests } = this.host;
     return {
       clock,
       quirks,
@@ -222,6 +226,7 @@ export class Session {
       takeMessages: (count) => this.limiters.take('messages', count, clock.monotonic()),
       takeTelemetry: (device, points) => this.takeTelemetry(device, points),
       reply: (filter, topic, document) => this.reply(filter, topic, writeJson(document)),
+      answersAttributeRequests,
       later: (ms, callback) => this.later(ms, callback),
     };
   }
@@ -241,7 +246,22 @@ export class Session {
   }
 
   private reply(filter: string, topic: string, payload: string): void {
-    if (!this.subscriptions.has(filter)) return;
+    if (this.subscriptions.has(filter)) this.tell(topic, payload);
+  }
+
+  isSubscribed(filter: string): boolean {
+    return this.subscriptions.has(filter);
+  }
+
+  isInContactWith(device: string): boolean {
+    return this.subDevices.has(device);
+  }
+
+  forget(device: string): void {
+    this.subDevices.delete(device);
+  }
+
+  tell(topic: string, payload: string): void {
     const messageId = this.nextMessageId;
     this.nextMessageId = (messageId % 0xffff) + 1;
     this.send({ cmd: 'publish', topic, payload, qos: 1, dup: false, retain: false, messageId });
@@ -262,6 +282,7 @@ export class Session {
       return Math.min(qos, 1);
     });
     this.send({ cmd: 'suback', granted, ...(messageId === undefined ? {} : { messageId }) });
+    this.host.subscribed(this);
   }
 
   private unsubscribe({ messageId, unsubscriptions }: IUnsubscribePacket): void {
