@@ -13,9 +13,10 @@ import {
 } from '../store/fleet/target-settings.ts';
 import type { NewTarget } from '../store/fleet/types.ts';
 import { canonicalTargetUrl, validName, validToken } from '../store/fleet/validate.ts';
+import { addProvisionFlags, type ProvisionFlags } from './provision-flags.ts';
 import { parseChoice, parseSecretText, parseWhole } from './values.ts';
 
-export interface TargetFlags {
+export interface TargetFlags extends ProvisionFlags {
   readonly url?: string;
   readonly token?: string;
   readonly username?: string;
@@ -23,9 +24,6 @@ export interface TargetFlags {
   readonly clientId?: string;
   readonly cert?: string;
   readonly certKey?: string;
-  readonly provisionKey?: string;
-  readonly provisionSecret?: string;
-  readonly provisionName?: string;
   readonly mode?: string;
   readonly protocol?: string;
   readonly ca?: string;
@@ -38,11 +36,8 @@ export interface TargetFlags {
 
 /** For a new target; `--mode` is not among those that can be changed. */
 export function addTargetFlags(command: Command): Command {
-  return addTargetChangeFlags(command)
-    .option('--mode <mode>', 'gateway (default): one token for all meters; device: one token per meter')
-    .option('--provision-key <key>', 'has ThingsBoard make the device: key of its device profile; file: and env: work')
-    .option('--provision-secret <secret>', 'for --provision-key; file: and env: work')
-    .option('--provision-name <name>', 'name of the device that is made (dlms-multi-meter)');
+  const mode = 'gateway (default): one token for all meters; device: one token per meter';
+  return addProvisionFlags(addTargetChangeFlags(command).option('--mode <mode>', mode), 'dlms-multi-meter');
 }
 
 export function addTargetChangeFlags(command: Command): Command {

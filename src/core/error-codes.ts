@@ -406,7 +406,7 @@ export const ERROR_CODES = {
     'mqtt',
     'server',
     false,
-    'a device of this name may exist already: delete it, or give its token with --token',
+    'a device of this name may be there already, also from a try before: give its access token with --token, delete it, or take another --provision-name',
   ),
   OUTBOX_FULL: row(
     'store',

@@ -85,6 +85,19 @@ export function inTransaction<T>({ sql, path }: Database, action: () => T): T {
   return mapped(path, () => sql.transaction(action).immediate());
 }
 
+/** Runs `action` as in a write transaction and takes all of it back: what would come of it. Failures as BridgeErrors. */
+export function inTrial<T>({ sql, path }: Database, action: () => T): T {
+  return mapped(path, () => {
+    sql.exec('BEGIN IMMEDIATE');
+    try {
+      return action();
+    } finally {
+      // A failure may have ended it already.
+      if (sql.inTransaction) sql.exec('ROLLBACK');
+    }
+  });
+}
+
 /** Runs `action` on one consistent state of the database, whatever others write meanwhile. */
 export function inSnapshot<T>({ sql, path }: Database, action: () => T): T {
   return mapped(path, () => sql.transaction(action).deferred());

@@ -10,6 +10,8 @@ import { wholeMeter } from '../../store/fleet/whole.ts';
 import { type LinkAddress, listens, parseLink } from '../../transport/link-address.ts';
 import { type Context, verb } from '../context.ts';
 import { addMeterFlags, meterOver } from '../meter-flags.ts';
+import { addProvisionFlags, type ProvisionFlags, wantsProvisioning } from '../provision-flags.ts';
+import { addProvisionedMeter } from '../provisioned-meter.ts';
 import { addPushFlags, type PushFlags, withPushFlags } from '../push-flags.ts';
 import {
   addReadingFlags,
@@ -22,7 +24,7 @@ import {
 import { parseSecretText } from '../values.ts';
 import { withDatabase } from '../with-database.ts';
 
-interface AddFlags extends ReadingFlags, PushFlags {
+interface AddFlags extends ReadingFlags, PushFlags, ProvisionFlags {
   readonly token?: string;
 }
 
@@ -37,9 +39,8 @@ interface EditFlags extends AddFlags {
 const TOKEN = 'device mode: access token of this meter in ThingsBoard; file: and env: work';
 
 export function registerMeterAdd(meter: Command): void {
-  addAllFlags(meter.command('add <name> <link>').description('add a meter; nothing is connected'))
-    .option('--token <token>', TOKEN)
-    .action(verb(add));
+  const added = meter.command('add <name> <link>').description('add a meter; nothing is connected');
+  addProvisionFlags(addAllFlags(added).option('--token <token>', TOKEN), 'that of the meter').action(verb(add));
   addAllFlags(meter.command('edit <name>').description('change what is given, keep the rest'))
     .option('--link <link>', 'another way to the same meter')
     .option('--remove-points <keys>', 'KEY,KEY,...')
@@ -60,7 +61,7 @@ function requirePlan({ groups, profiles }: ReadingPlan, address: LinkAddress, me
   fail('USAGE', message, { hint: 'give --template NAME or --points POINT=key,POINT=key' });
 }
 
-function add(context: Context, command: Command): undefined {
+async function add(context: Context, command: Command): Promise<undefined> {
   const [name = '', link = ''] = command.args;
   const flags = command.opts<AddFlags>();
   const address = parseLink(link);
@@ -69,7 +70,8 @@ function add(context: Context, command: Command): undefined {
   requirePlan(plan, address, 'a meter needs points');
   const settings = withPushFlags({ ...DEFAULT_METER_SETTINGS, ...template?.settings }, flags);
   const meter = { name, link: address.text, ...meterOver(command, { settings, secrets: NO_SECRETS }), ...plan };
-  withDatabase(context, (database) => addMeter(database, { ...meter, ...tokenOf(flags) }));
+  if (wantsProvisioning(flags, flags.token !== undefined)) await addProvisionedMeter(context, meter, flags);
+  else withDatabase(context, (database) => addMeter(database, { ...meter, ...tokenOf(flags) }));
   const points = countOf(plan);
   context.print(
     {

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { asBridgeError, type BridgeError, fail } from '../../core/errors.ts';
 import { DEFAULT_LINE_SETTINGS, type LineSettings } from '../../transport/line-settings.ts';
-import { type Database, inTransaction } from '../database.ts';
+import { type Database, inTransaction, inTrial } from '../database.ts';
 import { replaceBridgeSettings } from './bridge-settings.ts';
 import { changeToken } from './connections.ts';
 import { replaceLineSettings } from './lines.ts';
@@ -47,23 +47,15 @@ export interface FleetOutcome {
   readonly settings: readonly string[];
 }
 
-class TakenBack extends Error {}
-
 /** Throws what `refused` makes of a refusal, DATABASE_*, SEALING_KEY_*; then nothing was changed. */
 export function applyFleet(database: Database, change: FleetChange, options: ApplyOptions): FleetOutcome {
-  let outcome: FleetOutcome | null = null;
-  try {
-    inTransaction(database, () => {
-      outcome = applied(database, change, options.replace);
-      if (options.dryRun) throw new TakenBack();
-      const { unchanged, ...lists } = outcome;
-      if (Object.values(lists).some(({ length }) => length > 0)) bumpRevision(database.sql);
-    });
-  } catch (thrown) {
-    const error = asBridgeError(thrown);
-    if (!(thrown instanceof TakenBack) && !(error.cause instanceof TakenBack)) throw thrown;
-  }
-  return outcome ?? fail('INTERNAL', 'a change of the fleet without outcome', { layer: 'store' });
+  const run = options.dryRun ? inTrial<FleetOutcome> : inTransaction<FleetOutcome>;
+  return run(database, () => {
+    const outcome = applied(database, change, options.replace);
+    const { unchanged, ...lists } = outcome;
+    if (Object.values(lists).some(({ length }) => length > 0)) bumpRevision(database.sql);
+    return outcome;
+  });
 }
 
 function applied(database: Database, change: FleetChange, replace: boolean): FleetOutcome {

@@ -4,7 +4,7 @@ import type BetterSqlite3 from 'better-sqlite3';
 import { toHex } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings } from '../../dlms/settings.ts';
-import { type Database, inTransaction } from '../database.ts';
+import { type Database, inTransaction, inTrial } from '../database.ts';
 import { counterKeyId, noteMeterOfCounter } from '../local/counters.ts';
 import { addConnection, retireConnections, setMeterToken } from './connections.ts';
 import { storeGroups } from './groups.ts';
@@ -26,6 +26,11 @@ export function addMeter(database: Database, meter: NewMeter): number {
     bumpRevision(database.sql);
     return id;
   });
+}
+
+/** Throws what `addMeter` would throw; nothing is stored. */
+export function tryMeter(database: Database, meter: NewMeter): void {
+  inTrial(database, () => insertMeter(database, meter));
 }
 
 /** The same within the transaction of the caller, who bumps the revision. */
