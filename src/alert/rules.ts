@@ -58,6 +58,13 @@ export const ALERT_RULES = {
     clearAfterMs: 0,
     hint: 'another meter answers: compare the serial numbers, then `dlms meter accept` or `dlms meter reject`',
   },
+  DEVICE_DELETED: {
+    severity: 'major',
+    limit: STATE,
+    raiseAfterMs: 0,
+    clearAfterMs: 0,
+    hint: 'its device was deleted in ThingsBoard: `dlms meter resume METER` makes it anew, `dlms meter remove METER` ends it',
+  },
   METER_CLOCK_OFF: {
     severity: 'minor',
     limit: STATE,
@@ -119,6 +126,16 @@ export const ALERT_RULES = {
 } as const satisfies Readonly<Record<string, AlertRule>>;
 
 export type AlertCode = keyof typeof ALERT_RULES;
+
+/** Those whose subject is a meter by its name. */
+export const METER_ALERTS: readonly AlertCode[] = [
+  'METER_OFFLINE',
+  'DATA_STALE',
+  'DATABASE_REFUSES',
+  'METER_STRANGER',
+  'METER_CLOCK_OFF',
+  'DEVICE_DELETED',
+];
 
 export function isAlertCode(text: string): text is AlertCode {
   return Object.hasOwn(ALERT_RULES, text);

@@ -58,8 +58,13 @@ export class AlertCentre {
 
   /** The configuration changed. */
   apply(fleet: Fleet): void {
+    const names = new Map(this.fleet.meters.map(({ id, name }) => [id, name]));
     this.fleet = fleet;
     this.desk.judgeBy(rulesWithin(fleet.settings));
+    for (const { id, name } of fleet.meters) {
+      const before = names.get(id) ?? name;
+      if (before !== name) this.desk.rename(before, name);
+    }
     forgetGone(this.desk, fleet);
   }
 

@@ -3,7 +3,7 @@
  * after a restart where it was. The rules are in `alert/`.
  */
 import { ACTIVE, type AlertState, evaluate, type Observed, QUIET } from '../alert/evaluate.ts';
-import { ALERT_RULES, type AlertCode, type AlertRule } from '../alert/rules.ts';
+import { ALERT_RULES, type AlertCode, type AlertRule, METER_ALERTS } from '../alert/rules.ts';
 import { asBridgeError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -75,6 +75,16 @@ export class AlertDesk {
         this.keep(code, subject, QUIET);
         if (active) this.tell(code, subject, 'cleared', '');
       }
+    }
+  }
+
+  /** A meter has another name; what was written of it has it already. */
+  rename(from: string, to: string): void {
+    for (const code of METER_ALERTS) {
+      const state = this.entries.get(code)?.get(from);
+      if (state === undefined) continue;
+      this.keep(code, from, QUIET);
+      this.keep(code, to, state);
     }
   }
 

@@ -1,4 +1,5 @@
 /** What the daemon looks at again and again for its alerts: pure observations from figures that others gather. */
+import { METER_ALERTS } from '../alert/rules.ts';
 import type { ErrorCode } from '../core/error-codes.ts';
 import type { LineSnapshot } from '../line/worker-types.ts';
 import type { Fleet } from '../store/fleet/types.ts';
@@ -41,6 +42,7 @@ export function* observations(figures: Figures): Generator<Observation> {
   yield* targetObservations(figures);
   yield* meterObservations(figures);
   yield* identityObservations(figures);
+  yield* deletionObservations(figures);
   yield* lineObservations(figures);
   yield {
     code: 'PUBLISH_RATE_LOW',
@@ -146,6 +148,17 @@ function* identityObservations({ fleet, meter }: Figures): Generator<Observation
   }
 }
 
+function* deletionObservations({ fleet }: Figures): Generator<Observation> {
+  for (const { name, deletedFrom } of fleet.meters) {
+    yield {
+      code: 'DEVICE_DELETED',
+      subject: name,
+      value: deletedFrom !== null,
+      detail: () => `${connectionName(fleet, deletedFrom ?? 0)} deleted the device; the meter is suspended`,
+    };
+  }
+}
+
 /** Milliseconds of each meter's most frequent group. */
 function fastestIntervals({ groups }: Fleet): Map<number, number> {
   const fastest = new Map<number, number>();
@@ -175,9 +188,6 @@ export function forgetGone(desk: AlertDesk, fleet: Fleet): void {
     ['TOKEN_CONFLICT', 'CREDENTIALS_REFUSED', 'TARGET_UNREACHABLE'],
     new Set(connections.map(({ id }) => connectionName(fleet, id))),
   );
-  desk.keepOnly(
-    ['METER_OFFLINE', 'DATA_STALE', 'DATABASE_REFUSES', 'METER_STRANGER', 'METER_CLOCK_OFF'],
-    new Set(fleet.meters.map(({ name }) => name)),
-  );
+  desk.keepOnly(METER_ALERTS, new Set(fleet.meters.map(({ name }) => name)));
   desk.keepOnly(['LINE_DOWN'], new Set(fleet.lines.map(({ link }) => link)));
 }

@@ -35,6 +35,7 @@ import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { AlertCentre } from './alert-centre.ts';
 import type { AlertNotice } from './alert-desk.ts';
 import { admissionOf, BridgeConduct } from './bridge-conduct.ts';
+import { DeviceNotices } from './device-notices.ts';
 import { FleetRunner } from './fleet-runner.ts';
 import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
@@ -87,6 +88,7 @@ export class Daemon {
   private readonly publishers: PublisherSet;
   private readonly commands: CommandExecutor;
   private readonly alerts: AlertCentre;
+  private readonly notices: DeviceNotices;
   private readonly vitals: VitalSigns;
   private readonly conduct: BridgeConduct;
   private readonly stopping = new AbortController();
@@ -182,6 +184,15 @@ export class Daemon {
       signal: this.stopping.signal,
       onNotice: (notice) => void this.attempt(() => this.publishNotice(notice)),
     });
+    this.notices = new DeviceNotices({
+      thingsboard: this.thingsboard,
+      writer,
+      clock,
+      log: log.child({ room: 'thingsboard' }),
+      signal: this.stopping.signal,
+      changed: () => this.attempt(() => this.followConfiguration()),
+      settled: (connectionId, device) => this.publishers.settled(connectionId, device),
+    });
     this.polling.on('committed', ({ connectionIds }) => this.publishers.notify(connectionIds));
     this.polling.on('profile', ({ connectionIds }) => this.publishers.notify(connectionIds));
     this.pushes.on('pushed', ({ meterId, connectionIds }) => {
@@ -231,6 +242,7 @@ export class Daemon {
     await Promise.all([this.commands.stop(), this.fleet.stop()]);
     const drained = await this.publishers.drain(DRAIN_MS);
     await this.publishers.stop();
+    await this.notices.stored();
     await Promise.all(this.loops);
     await this.alerts.written();
     // A database that cannot be written must not keep the daemon from ending.
@@ -262,7 +274,7 @@ export class Daemon {
   }
 
   private async followConfiguration(): Promise<void> {
-    if (revision(this.database) !== this.revision) await this.applyConfiguration();
+    if (!this.stopping.signal.aborted && revision(this.database) !== this.revision) await this.applyConfiguration();
   }
 
   private async saveStatus(): Promise<void> {

@@ -56,6 +56,11 @@ export class PublisherSet {
     for (const { publisher } of this.publishers.values()) publisher.lookAgain();
   }
 
+  /** What one of them told of a device is stored. */
+  settled(connectionId: number, device: string): void {
+    this.publishers.get(connectionId)?.publisher.settled(device);
+  }
+
   notify(connectionIds: readonly number[]): void {
     for (const id of connectionIds) this.publishers.get(id)?.publisher.notify();
   }

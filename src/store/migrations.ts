@@ -250,6 +250,12 @@ const BRIDGE_SETTINGS = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+const DELETED_DEVICES = `
+  -- The connection behind which the meter's device was deleted in ThingsBoard, until somebody resumes the meter.
+  ALTER TABLE meter ADD COLUMN deleted_from INTEGER REFERENCES connection (id) ON DELETE SET NULL;
+  CREATE INDEX meter_deleted ON meter (deleted_from) WHERE deleted_from IS NOT NULL;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
@@ -260,6 +266,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 7, sql: ALERTS },
   { version: 8, sql: TARGET_SETTINGS },
   { version: 9, sql: BRIDGE_SETTINGS },
+  { version: 10, sql: DELETED_DEVICES },
 ];
 
 /** The version that the steps lead to. */

@@ -52,8 +52,11 @@ export interface MqttSession {
   readonly certificateExpires: number | null;
   /** Whether it has ended. */
   readonly ended: boolean;
-  /** Asks for messages on a filter. A server that refuses it sends none; nothing else comes of that. */
-  subscribe(filter: string): void;
+  /**
+   * Asks for messages on filters, in one packet; none of our own come back (MQTT 5). A server that refuses one sends none
+   * of it; nothing else comes of that.
+   */
+  subscribe(...filters: readonly string[]): void;
   /** Calls back with every message that comes, payload as text. */
   onMessage(listener: (topic: string, payload: string) => void): void;
   /** Publishes at QoS 0: for questions, whose answer is their acknowledgement. */
@@ -213,10 +216,10 @@ class Session implements MqttSession {
     });
   }
 
-  subscribe(filter: string): void {
+  subscribe(...filters: readonly string[]): void {
     if (this.ended || !this.client.connected) return;
     // A refusal is an answer too: then nothing comes, which is all that the caller has to live with.
-    this.client.subscribe(filter, { qos: 1 }, () => undefined);
+    this.client.subscribe([...filters], { qos: 1, nl: true }, () => undefined);
   }
 
   onMessage(listener: (topic: string, payload: string) => void): void {

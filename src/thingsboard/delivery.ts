@@ -15,6 +15,7 @@ import { type OutboxReader, type OutboxRow, OWN_DEVICE } from '../store/local/ty
 import type { AttributeTimes } from './attribute-times.ts';
 import type { MqttSession } from './connection.ts';
 import type { Holds } from './holds.ts';
+import type { InboundListener } from './inbound.ts';
 import { Lanes } from './lanes.ts';
 import type { LimitsQuestion } from './limits-question.ts';
 import type { Budget, Message } from './packers.ts';
@@ -41,6 +42,10 @@ export interface DeliveryOptions {
   readonly leftOut: ReadonlySet<number>;
   /** Asks for the server's limits first; null: those that are known hold. */
   readonly question: LimitsQuestion | null;
+  /** Hears what the server tells; null: nobody is listening. */
+  readonly inbound: InboundListener | null;
+  /** Devices of which something was told that is not stored yet: their rows wait. */
+  readonly unsettled: ReadonlySet<string>;
   readonly throttle: Throttle;
   readonly clock: Clock;
   readonly settlement: Settlement;
@@ -87,13 +92,13 @@ export class Delivery {
   private readonly onIdle = new Set<() => void>();
 
   constructor(options: DeliveryOptions) {
-    const { outbox, connectionId, settlement, holds } = options;
+    const { outbox, connectionId, settlement, holds, unsettled } = options;
     this.options = options;
     this.oneByOne = options.oneByOne;
     this.leftOut = options.leftOut;
     this.lanes = new Lanes(outbox, connectionId, {
       isTaken: (rowId) => this.underway.has(rowId) || settlement.has(rowId) || this.leftOut.has(rowId),
-      isHeld: (device) => holds.isHeld(device),
+      isHeld: (device) => holds.isHeld(device) || unsettled.has(device),
     });
   }
 
@@ -132,7 +137,20 @@ export class Delivery {
   private open(): void {
     if (this.state !== 'asking') return;
     this.state = 'open';
+    this.options.inbound?.attend(this.options.session);
     this.pump();
+  }
+
+  /**
+   * The device has another name in ThingsBoard, or is gone there: what is not on its way yet goes back into the outbox,
+   * and if it is sent again it is announced anew.
+   */
+  leave(device: string): void {
+    const left = new Set(this.queue.filter((outgoing) => outgoing.device === device));
+    if (left.size > 0) this.queue.splice(0, this.queue.length, ...this.queue.filter((outgoing) => !left.has(outgoing)));
+    // A row of which a part is on its way is sent again as a whole.
+    for (const { underways } of left) for (const { row } of underways) this.underway.delete(row.id);
+    this.announced.delete(device);
   }
 
   /** One by one no more. */

@@ -27,6 +27,10 @@ export interface ThingsBoardEvents {
     readonly device: string;
     readonly reason: string;
   };
+  /** A device behind the gateway has another name in ThingsBoard. */
+  renamed: { readonly connectionId: number; readonly from: string; readonly to: string };
+  /** A device behind the gateway was deleted in ThingsBoard. */
+  deleted: { readonly connectionId: number; readonly device: string };
   /** The same access token turned out to be in use elsewhere. Told once, until it is over. */
   conflict: { readonly connectionId: number; readonly clientId: string; readonly error: BridgeError };
   'conflict-over': { readonly connectionId: number; readonly clientId: string };

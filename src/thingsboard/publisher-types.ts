@@ -66,6 +66,8 @@ export interface Publisher {
   notify(): void;
   /** Rows may have come back that were set aside: looks through the outbox from its beginning. */
   lookAgain(): void;
+  /** What was told of a device (`renamed`, `deleted`) is stored: its rows, which have waited since, go on. */
+  settled(device: string): void;
   /** Resolves when the outbox holds no row of this connection any more (true), or after `deadlineMs` (false). */
   drain(deadlineMs: number): Promise<boolean>;
   /** Ends the session and writes down what was acknowledged. Idempotent. */

@@ -17,6 +17,7 @@ import { clientIdOf, type MqttSession, newClientId } from './connection.ts';
 import { Delivery } from './delivery.ts';
 import { conflictError, Experience } from './experience.ts';
 import { Holds } from './holds.ts';
+import { InboundListener } from './inbound.ts';
 import { LimitsQuestion } from './limits-question.ts';
 import type { Publisher, PublisherOptions, PublisherState, PublisherStatistics } from './publisher-types.ts';
 import { type RunEnd, runSession } from './session-run.ts';
@@ -52,6 +53,8 @@ class ConnectionPublisher implements Publisher {
   private readonly attributeTimes = new AttributeTimes();
   private readonly throttle: Throttle;
   private readonly question: LimitsQuestion;
+  private readonly inbound: InboundListener;
+  private readonly unsettled = new Set<string>();
   private readonly running: Promise<void>;
   private readonly drainChecks = new Set<() => void>();
   private readonly counts = { messages: 0, rows: 0, readings: 0, quarantined: 0, sessions: 0, conflicts: 0 };
@@ -76,6 +79,16 @@ class ConnectionPublisher implements Publisher {
     this.holds = new Holds(clock, policies.ordinary, random, () => this.delivery?.restart());
     this.throttle = new Throttle(clock.monotonic());
     this.question = new LimitsQuestion(this.throttle, clock, this.logger);
+    this.inbound = new InboundListener({
+      connectionId: connection.id,
+      mode: target.mode,
+      events: options.events,
+      logger: this.logger,
+      onDevice: (device) => {
+        this.unsettled.add(device);
+        this.delivery?.leave(device);
+      },
+    });
     this.settlement = new Settlement(writer, clock, this.logger, this.rowsSettled(), this.abort.signal);
     this.running = this.run();
   }
@@ -141,6 +154,8 @@ class ConnectionPublisher implements Publisher {
   private stand(session: MqttSession, { oneByOne, turnMs }: SessionPlan): Delivery {
     const { outbox, target, clock, events } = this.options;
     const { window, deviceType } = { ...DEFAULTS, ...this.options };
+    // A turn is short, and a suspected session says as little as it can.
+    const isReserved = oneByOne || turnMs !== null;
     this.state = 'connected';
     this.connectedSince = clock.now();
     this.certificateExpires = session.certificateExpires;
@@ -165,8 +180,9 @@ class ConnectionPublisher implements Publisher {
       window,
       oneByOne,
       leftOut: this.experience.underSuspicion,
-      // A turn is short, and a suspected session says as little as it can.
-      question: oneByOne || turnMs !== null ? null : this.question,
+      question: isReserved ? null : this.question,
+      inbound: isReserved ? null : this.inbound,
+      unsettled: this.unsettled,
       throttle: this.throttle,
       clock,
       settlement: this.settlement,
@@ -247,6 +263,11 @@ class ConnectionPublisher implements Publisher {
   }
 
   lookAgain(): void {
+    this.delivery?.restart();
+  }
+
+  settled(device: string): void {
+    this.unsettled.delete(device);
     this.delivery?.restart();
   }
 

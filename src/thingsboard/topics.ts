@@ -1,4 +1,4 @@
-/** The topics of ThingsBoard's device and gateway APIs that we publish to. */
+/** The topics of ThingsBoard's device and gateway APIs. */
 export const DEVICE_TELEMETRY = 'v1/devices/me/telemetry';
 export const GATEWAY_TELEMETRY = 'v1/gateway/telemetry';
 /** Client attributes: `{key: value}`; behind a gateway `{"A": {key: value}}`. */
@@ -10,6 +10,9 @@ export const GATEWAY_CONNECT = 'v1/gateway/connect';
 export const RPC_REQUEST = 'v1/devices/me/rpc/request/';
 export const RPC_RESPONSE = 'v1/devices/me/rpc/response/';
 export const RPC_RESPONSES = `${RPC_RESPONSE}+`;
+/** Server RPC; the names of devices behind a gateway are told to the gateway's own device so. */
+export const SERVER_RPC = 'v1/devices/me/rpc/request/';
+export const SERVER_RPCS = `${SERVER_RPC}+`;
 /** Provisioning, within a session whose user name is `provision`. */
 export const PROVISION_REQUEST = '/provision/request';
 export const PROVISION_RESPONSE = '/provision/response';

@@ -131,7 +131,7 @@ const FLEET = {
   connections: [{ id: 1, targetId: 1, meterId: null, retired: false }],
   targets: [{ id: 1, name: 'cloud' }],
   lines: [{ id: 1, link: 'tcp://h:1' }],
-  meters: [{ id: 1, name: 'house1', enabled: true }],
+  meters: [{ id: 1, name: 'house1', enabled: true, deletedFrom: null }],
   groups: [{ meterId: 1, intervalMs: 5000 }],
 } as unknown as Fleet;
 
@@ -208,6 +208,11 @@ test.each<[string, Partial<Record<keyof Figures, unknown>>, string[]]>([
     },
     ['METER_STRANGER house1', 'METER_CLOCK_OFF house1'],
   ],
+  [
+    'a meter whose device was deleted',
+    { fleet: { ...FLEET, meters: [{ ...FLEET.meters[0], deletedFrom: 1 }] as Fleet['meters'] } },
+    ['DEVICE_DELETED house1'],
+  ],
   ['a line that is down', { line: () => ({ status: 'down' }) }, ['LINE_DOWN tcp://h:1']],
 ])('%s', (_, figures, expected) => {
   expect(troubles(figures)).toEqual(expected);
@@ -240,6 +245,20 @@ test('alerts about what is configured no more are over', async () => {
   forgetGone(desk, { ...FLEET, connections: [], meters: [] });
   await desk.written();
   expect(loadAlerts(database).filter(({ cleared }) => cleared === null)).toEqual([]);
+});
+
+test('an alert follows its meter to another name, also over a restart', async () => {
+  const { database, notices, desk: newDesk } = await deskBench();
+  const desk = newDesk();
+  const off = (subject: string) =>
+    desk.observe({ code: 'DEVICE_DELETED', subject, value: true, detail: () => 'it is gone' });
+  off('house1');
+  await desk.written();
+  desk.rename('house1', 'flat 7');
+  off('flat 7');
+  await desk.written();
+  expect(notices.map(({ change, subject }) => `${change} ${subject}`)).toEqual(['raised house1']);
+  expect(loadAlerts(database)).toHaveLength(1);
 });
 
 test('the recent rate falls within a minute of the cause, and is not judged by a handful of cycles', () => {

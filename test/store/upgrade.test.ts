@@ -87,6 +87,7 @@ describe('a database of schema version 1', () => {
           name: 'house1',
           enabled: true,
           suspended: false,
+          deletedFrom: null,
           resumes: 0,
           settings: { ...DEFAULT_METER_SETTINGS, client: 1 },
           secrets: SECRETS,

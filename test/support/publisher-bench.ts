@@ -49,6 +49,8 @@ export class PublisherBench {
       'quarantined',
       'conflict',
       'conflict-over',
+      'renamed',
+      'deleted',
     ] as const) {
       events.on(name, (payload) => this.told.push([name, payload]));
     }

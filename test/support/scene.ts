@@ -104,6 +104,8 @@ export interface Double {
   readonly url: string;
   readonly port: number;
   received(): Promise<ReceivedDocument>;
+  /** What a tenant does at the server. */
+  tenant(method: 'POST' | 'DELETE', path: string, body?: object): Promise<void>;
 }
 
 export interface DoubleOptions {
@@ -133,6 +135,11 @@ export async function simulateThingsBoard(bench: Bench, options: DoubleOptions =
     async received() {
       const text = await (await fetch(ready.received)).text();
       return JSON.parse(text.replace(/(:\s*)(-?\d{16,})(?=[,}])/g, '$1"$2"')) as ReceivedDocument;
+    },
+    async tenant(method, path, body) {
+      const url = new URL(path, ready.received);
+      const response = await fetch(url, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     },
   };
 }

@@ -55,6 +55,7 @@ function described({
   link,
   enabled,
   suspended,
+  deletedFrom,
   template,
   settings,
   secrets,
@@ -67,6 +68,7 @@ function described({
     link,
     enabled,
     suspended,
+    deletedFrom,
     template,
     settings: { ...settings },
     hasSecret: secrets.secret !== null,
@@ -103,8 +105,13 @@ function described({
   };
 }
 
-function stateOf({ enabled, suspended }: { readonly enabled: boolean; readonly suspended: boolean }): string {
+function stateOf({
+  enabled,
+  suspended,
+  deletedFrom,
+}: Pick<WholeMeter, 'enabled' | 'suspended' | 'deletedFrom'>): string {
   if (!enabled) return 'disabled';
+  if (deletedFrom !== null) return `suspended (device deleted in ${deletedFrom})`;
   return suspended ? 'suspended' : 'enabled';
 }
 
@@ -115,10 +122,10 @@ function list(context: Context): undefined {
       ? 'No meters yet: dlms meter add NAME LINK --template NAME'
       : table(
           ['METER', 'LINK', 'STATE', 'AUTH', 'TEMPLATE', 'POINTS'],
-          meters.map(({ name, link, enabled, suspended, settings, template, groups }) => [
+          meters.map(({ name, link, enabled, suspended, deletedFrom, settings, template, groups }) => [
             name,
             link,
-            stateOf({ enabled, suspended }),
+            stateOf({ enabled, suspended, deletedFrom }),
             settings.authentication,
             template ?? '-',
             groups.map((group) => `${group.points.length} every ${group.intervalSeconds} s`).join(', '),

@@ -6,6 +6,7 @@ import type BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../../core/errors.ts';
 import { type Database, inTransaction } from '../database.ts';
 import { SET_ASIDE } from '../local/doubts.ts';
+import { countDropped } from '../local/dropped.ts';
 import type { LearnedFact } from '../local/types.ts';
 import { bumpRevision } from './revision.ts';
 
@@ -118,14 +119,7 @@ function releaseRows(sql: BetterSqlite3.Database, name: string): number {
 
 function dropRows(sql: BetterSqlite3.Database, name: string): number {
   const dropped = sql.prepare(`DELETE FROM outbox WHERE ${WITHHELD}`).run(name).changes;
-  if (dropped > 0) {
-    sql
-      .prepare(
-        `INSERT INTO counter (name, value) VALUES ('dropped', ?)
-         ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`,
-      )
-      .run(dropped);
-  }
+  countDropped(sql, dropped);
   return dropped;
 }
 

@@ -46,7 +46,8 @@ export function loadFleet(database: Database): Fleet {
       .map((row) => ({ ...row, settings: lineSettings(row.settings) })),
     meters: sql
       .prepare<[], MeterRow>(
-        `SELECT id, line_id AS lineId, name, enabled, suspended, resumes, settings, secrets, template
+        `SELECT id, line_id AS lineId, name, enabled, suspended, deleted_from AS deletedFrom, resumes, settings,
+           secrets, template
          FROM meter ORDER BY id`,
       )
       .all()

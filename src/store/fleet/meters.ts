@@ -7,6 +7,7 @@ import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings } from '.
 import { type Database, inTransaction, inTrial } from '../database.ts';
 import { counterKeyId, noteMeterOfCounter } from '../local/counters.ts';
 import { addConnection, retireConnections, setMeterToken } from './connections.ts';
+import { dropDeleted, releaseDeleted } from './devices.ts';
 import { storeGroups } from './groups.ts';
 import { storeProfiles } from './profiles.ts';
 import { bumpRevision } from './revision.ts';
@@ -121,6 +122,7 @@ export function removeMeter(database: Database, name: string): void {
 export function deleteMeter(sql: BetterSqlite3.Database, name: string): void {
   const { id, lineId } = existingMeter(sql, name);
   retireConnections(sql, id);
+  dropDeleted(sql, name);
   sql.prepare('DELETE FROM meter WHERE id = ?').run(id);
   dropLineWithoutMeters(sql, lineId);
 }
@@ -149,12 +151,16 @@ export function suspendMeter(database: Database, name: string): void {
   });
 }
 
-/** Ends a suspension, the operator's and the breaker's: the meter is tried at once. Throws NOT_FOUND. */
+/**
+ * Ends a suspension, the operator's and the breaker's: the meter is tried at once. A device that was deleted in
+ * ThingsBoard is made anew by what was kept back. Throws NOT_FOUND.
+ */
 export function resumeMeter(database: Database, name: string): void {
   const { sql } = database;
   inTransaction(database, () => {
     const { id } = existingMeter(sql, name);
-    sql.prepare('UPDATE meter SET suspended = 0, resumes = resumes + 1 WHERE id = ?').run(id);
+    sql.prepare('UPDATE meter SET suspended = 0, deleted_from = NULL, resumes = resumes + 1 WHERE id = ?').run(id);
+    releaseDeleted(sql, name);
     bumpRevision(sql);
   });
 }

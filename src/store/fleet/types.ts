@@ -51,6 +51,8 @@ export interface Meter {
   readonly enabled: boolean;
   /** By an operator: it belongs to the fleet and nobody talks to it. */
   readonly suspended: boolean;
+  /** The connection behind which its device was deleted in ThingsBoard: it is suspended until an operator resumes it. */
+  readonly deletedFrom: number | null;
   /** How often an operator wanted it tried anew. */
   readonly resumes: number;
   readonly settings: MeterSettings;

@@ -5,6 +5,8 @@ export interface WholeMeter extends NewMeter {
   readonly enabled: boolean;
   /** By an operator. */
   readonly suspended: boolean;
+  /** The target in which its device was deleted, by name; null while it was not. */
+  readonly deletedFrom: string | null;
   readonly profiles: readonly NewProfile[];
   readonly template: string | null;
 }
@@ -18,13 +20,15 @@ export function wholeMeters(fleet: Fleet): WholeMeter[] {
   const points = grouped(fleet.points, ({ groupId }) => groupId);
   const groups = grouped(fleet.groups, ({ meterId }) => meterId);
   const profiles = grouped(fleet.profiles, ({ meterId }) => meterId);
-  return fleet.meters.map(({ id, lineId, name, enabled, suspended, settings, secrets, template }) => {
+  const targetOf = targetNames(fleet);
+  return fleet.meters.map(({ id, lineId, name, enabled, suspended, deletedFrom, settings, secrets, template }) => {
     const token = tokens.get(id);
     return {
       name,
       link: links.get(lineId) ?? '',
       enabled,
       suspended,
+      deletedFrom: deletedFrom === null ? null : (targetOf.get(deletedFrom) ?? null),
       settings,
       secrets,
       template,
@@ -39,6 +43,12 @@ export function wholeMeters(fleet: Fleet): WholeMeter[] {
       ...(token === undefined ? {} : { token }),
     };
   });
+}
+
+/** By connection. */
+function targetNames({ connections, targets }: Fleet): Map<number, string> {
+  const names = new Map(targets.map(({ id, name }) => [id, name]));
+  return new Map(connections.map(({ id, targetId }) => [id, names.get(targetId) ?? '']));
 }
 
 /** One meter by its name; undefined when there is none. */
@@ -56,7 +66,6 @@ export function wholeMeter(fleet: Fleet, name: string): WholeMeter | undefined {
     groups,
     points,
     profiles: own(fleet.profiles),
-    connections: own(fleet.connections),
   });
   return whole;
 }

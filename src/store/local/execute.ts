@@ -1,6 +1,7 @@
 /** Carries out one request of the writer; the caller holds the transaction. */
 import BetterSqlite3 from 'better-sqlite3';
 import { BridgeError } from '../../core/errors.ts';
+import { DELETED_REASON_TEXT, renameMeter, suspendDeleted } from '../fleet/devices.ts';
 import { createAlertJournal } from './alerts.ts';
 import { createCommandJournal } from './commands.ts';
 import { createCounters } from './counters.ts';
@@ -12,8 +13,8 @@ import { OWN_DEVICE } from './types.ts';
 
 /**
  * Returns the ids of the outbox rows that a commit made, the first counter of a reservation, how many commands changed, and
- * nothing for the others.
- * Throws NOT_FOUND when a connection is gone, OUTBOX_FULL, COUNTER_EXHAUSTED, or a SqliteError.
+ * how many rows a deleted device set aside, and nothing for the others.
+ * Throws NOT_FOUND when a connection or meter is gone, ALREADY_EXISTS, INVALID_VALUE, OUTBOX_FULL, COUNTER_EXHAUSTED, or a SqliteError.
  */
 export type Execute = (request: WriterRequest) => readonly number[];
 
@@ -28,6 +29,10 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
   );
   const remove = sql.prepare('DELETE FROM outbox WHERE id = ?');
   const setAside = sql.prepare('UPDATE outbox SET quarantined = 1, reason = ? WHERE id = ?');
+  // It may have been renamed, or its device deleted, while its cycle ran.
+  const meterNow = sql.prepare<[number], { name: string; deletedFrom: number | null }>(
+    'SELECT name, deleted_from AS deletedFrom FROM meter WHERE id = ?',
+  );
   const isKnown = sql.prepare('SELECT 1 FROM learned WHERE meter_id = ? AND kind = ? AND json = ?');
   const saveStatus = sql.prepare(
     `INSERT INTO status (subject, json, updated_at) VALUES (?, ?, ?)
@@ -53,8 +58,12 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
     if (cycle.readingCount === 0 || cycle.connectionIds.length === 0) return [];
     // What the bridge says of itself is little, and tells of the very trouble.
     if (cycle.device !== OWN_DEVICE) for (const id of cycle.connectionIds) limits.makeRoom(id, cycle.createdAt);
-    const rowIds = cycle.connectionIds.map((connectionId) => insertOutboxRow(connectionId, cycle));
+    const meter = meterNow.get(cycle.meterId);
+    const named = meter === undefined ? cycle : { ...cycle, device: meter.name };
+    const rowIds = cycle.connectionIds.map((connectionId) => insertOutboxRow(connectionId, named));
     withhold(rowIds, cycle);
+    const ofDeleted = rowIds.filter((_, index) => cycle.connectionIds[index] === meter?.deletedFrom);
+    for (const id of ofDeleted) setAside.run(DELETED_REASON_TEXT, id);
     count({ rows: rowIds.length });
     // What the bridge says of itself is no cycle.
     if (cycle.device !== OWN_DEVICE) count({ cycles: 1, readings: cycle.readingCount });
@@ -112,6 +121,11 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
       case 'change-alert':
         changeAlert(request.change);
         return [];
+      case 'rename-meter':
+        renameMeter(sql, request.from, request.to);
+        return [];
+      case 'suspend-deleted':
+        return [suspendDeleted(sql, request.device, request.connectionId)];
     }
   };
 }

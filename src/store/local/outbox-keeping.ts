@@ -3,9 +3,11 @@ import { fail } from '../../core/errors.ts';
 import { type Database, inTransaction } from '../database.ts';
 import { mapped } from '../errors.ts';
 import { dropDrainedConnections } from '../fleet/connections.ts';
+import { DELETED_REASON } from '../fleet/devices.ts';
 import { STRANGER_REASON } from '../fleet/identity.ts';
 import { bumpRevision } from '../fleet/revision.ts';
 import { CLOCK_REASON } from './doubts.ts';
+import { countDropped } from './dropped.ts';
 
 export interface ListedRow {
   readonly id: number;
@@ -20,8 +22,11 @@ export interface ListedRow {
   readonly reason: string | null;
 }
 
-/** Why a row is set aside: ThingsBoard would not have it, another meter said it, the host's clock was not believed. */
-export type SetAside = 'refused' | 'stranger' | 'clock';
+/**
+ * Why a row is set aside: ThingsBoard would not have it, another meter said it, the host's clock was not believed, its
+ * device was deleted in ThingsBoard.
+ */
+export type SetAside = 'refused' | 'stranger' | 'clock' | 'deleted';
 
 export interface ListOptions {
   /** Only those that are set aside. */
@@ -45,13 +50,16 @@ export function listOutbox({ sql, path }: Database, { quarantined, limit }: List
 }
 
 function setAsideOf(reason: string): SetAside {
-  if (reason.startsWith(CLOCK_REASON)) return 'clock';
-  return reason.startsWith(STRANGER_REASON) ? 'stranger' : 'refused';
+  return KEPT_BACK.find(({ prefix }) => reason.startsWith(prefix))?.setAside ?? 'refused';
 }
 
-/** Rows whose time or meter is in doubt stay until that is settled: they move only when they are named. */
-const REFUSED = `quarantined = 1 AND coalesce(reason, '') NOT LIKE '${CLOCK_REASON}%'
-  AND coalesce(reason, '') NOT LIKE '${STRANGER_REASON}%'`;
+/** Rows that ThingsBoard did not refuse stay until somebody has decided: they move only when they are named. */
+const KEPT_BACK = [
+  { prefix: CLOCK_REASON, setAside: 'clock' },
+  { prefix: STRANGER_REASON, setAside: 'stranger' },
+  { prefix: DELETED_REASON, setAside: 'deleted' },
+] as const;
+const REFUSED = `quarantined = 1${KEPT_BACK.map(({ prefix }) => ` AND coalesce(reason, '') NOT LIKE '${prefix}%'`).join('')}`;
 
 /** Lets a row that was set aside go again, or (null) all that ThingsBoard refused. Returns how many. Throws NOT_FOUND. */
 export function replayOutbox(database: Database, id: number | null): number {
@@ -75,14 +83,8 @@ export function dropFromOutbox(database: Database, id: number | null): number {
         ? sql.prepare(`DELETE FROM outbox WHERE ${REFUSED}`).run().changes
         : sql.prepare('DELETE FROM outbox WHERE id = ?').run(id).changes;
     if (id !== null && dropped === 0) fail('NOT_FOUND', `there is no row ${id}`, { hint: 'look with `outbox list`' });
-    count(database, dropped);
+    countDropped(sql, dropped);
     if (dropDrainedConnections(sql)) bumpRevision(sql);
     return dropped;
   });
-}
-
-function count({ sql }: Database, dropped: number): void {
-  const add = `INSERT INTO counter (name, value) VALUES ('dropped', ?)
-    ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`;
-  sql.prepare(add).run(dropped);
 }

@@ -81,7 +81,21 @@ export interface ReleaseDoubtsRequest {
   readonly process: string;
 }
 
+export interface RenameMeterRequest {
+  readonly kind: 'rename-meter';
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface SuspendDeletedRequest {
+  readonly kind: 'suspend-deleted';
+  readonly device: string;
+  readonly connectionId: number;
+}
+
 export type WriterRequest =
+  | RenameMeterRequest
+  | SuspendDeletedRequest
   | SettleDoubtRequest
   | ReleaseDoubtsRequest
   | CommitRequest

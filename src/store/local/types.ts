@@ -25,7 +25,7 @@ export const OWN_DEVICE = '';
 export interface OutboxRow {
   readonly id: number;
   readonly connectionId: number;
-  /** The meter's name when it was read, or `OWN_DEVICE`. */
+  /** The meter's name, or `OWN_DEVICE`. */
   readonly device: string;
   readonly cycleId: string;
   /** Milliseconds UTC. */
@@ -49,7 +49,7 @@ export interface Withheld {
 export interface CycleCommit {
   readonly cycleId: string;
   readonly meterId: number;
-  /** The meter's name. */
+  /** The meter's name when it was read; it may be another when the row is stored. */
   readonly device: string;
   readonly createdAt: number;
   /** Who wants the readings; each gets a row of its own. */
@@ -96,6 +96,10 @@ export interface Writer {
   addCommandPart(part: CommandPart): Promise<void>;
   pruneCommands(pruning: CommandPruning): Promise<void>;
   changeAlert(change: AlertChange): Promise<void>;
+  /** A change of the fleet: see `renameMeter`. Rejects with NOT_FOUND, ALREADY_EXISTS, INVALID_VALUE too. */
+  renameMeter(from: string, to: string): Promise<void>;
+  /** A change of the fleet: see `suspendDeleted`. Gives how many rows were set aside. Rejects with NOT_FOUND too. */
+  suspendDeleted(device: string, connectionId: number): Promise<number>;
   /** Nothing of what was asked for waits any longer to share a transaction with something else. */
   hurry(): void;
   /** Finishes what was asked for, then closes; later calls reject with STOPPING. */

@@ -102,6 +102,13 @@ export function writerOn(backend: WriterBackend, clock: Clock, patience = NO_PAT
     async changeAlert(change) {
       await submit({ kind: 'change-alert', change });
     },
+    async renameMeter(from, to) {
+      await submit({ kind: 'rename-meter', from, to });
+    },
+    async suspendDeleted(device, connectionId) {
+      const [rows = 0] = await submit({ kind: 'suspend-deleted', device, connectionId });
+      return rows;
+    },
     hurry: () => group.hurry(),
     close: () => group.close(),
   };
