@@ -1,18 +1,14 @@
 #!/usr/bin/env node
 /** The program: global flags, the verbs, and usage errors as the contract wants them (CLI.md). */
 import './debug-env.ts';
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { BridgeError } from '../core/errors.ts';
+import { programVersion } from '../runtime/version.ts';
 import { EXIT, HEALTH_USAGE, printError } from './context.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 const program = new Command('dlms')
   .description('reads DLMS/COSEM meters and delivers every reading to ThingsBoard')
-  .version(version)
+  .version(programVersion())
   .option('--db <path>', 'the database (or DLMS_DB)')
   .option('--json', 'one JSON document on stdout, nothing else')
   .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent')

@@ -3,19 +3,18 @@
  * stops within bounds. From a cycle's commit on nothing can lose its readings; everything before is asked again.
  */
 
-import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { CommandExecutor } from '../command/executor.ts';
-import { decimal } from '../core/decimal.ts';
 import { asBridgeError } from '../core/errors.ts';
 import { Admission } from '../line/admission.ts';
 import { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/events.ts';
 import type { PushEvents } from '../polling/push-events.ts';
-import type { Reading, ReadingValue } from '../reading/reading.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { EventBus } from '../runtime/events.ts';
 import type { LogLevels } from '../runtime/log-levels.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { programVersion } from '../runtime/version.ts';
 import { acquireDaemonLock, type DaemonLock } from '../store/daemon-lock.ts';
 import { DAEMON_BUSY_MS, type Database, openDatabase } from '../store/database.ts';
 import { type BridgeSettings, loadBridgeSettings } from '../store/fleet/bridge-settings.ts';
@@ -23,17 +22,13 @@ import { connectionsOfBridge, loadFleet } from '../store/fleet/load.ts';
 import { revision } from '../store/fleet/revision.ts';
 import { createOutboxReader } from '../store/local/outbox-reader.ts';
 import { loadStatus } from '../store/local/status.ts';
-import {
-  type OutboxDepth,
-  type OutboxReader,
-  OWN_DEVICE,
-  type StatusEntry,
-  type Writer,
-} from '../store/local/types.ts';
+import type { OutboxDepth, OutboxReader, StatusEntry, Writer } from '../store/local/types.ts';
 import { openWriter } from '../store/local/writer.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { AlertCentre } from './alert-centre.ts';
 import type { AlertNotice } from './alert-desk.ts';
+import { noticeCommit } from './alert-telemetry.ts';
+import { AttributeTeller } from './attribute-teller.ts';
 import { admissionOf, BridgeConduct } from './bridge-conduct.ts';
 import { DeviceNotices } from './device-notices.ts';
 import { FleetRunner } from './fleet-runner.ts';
@@ -41,7 +36,7 @@ import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { PublisherSet } from './publisher-set.ts';
 import { logPushes } from './push-board.ts';
-import { type DaemonFigures, type DaemonStatus, earlierMeters, StatusBoard } from './status-board.ts';
+import { type DaemonFigures, type DaemonStatus, earlierMeters, type MeterStatus, StatusBoard } from './status-board.ts';
 import { VitalSigns } from './vital-signs.ts';
 
 export interface DaemonOptions {
@@ -66,6 +61,7 @@ const HOST_CLOCK_EVERY_MS = 1000;
 const REVISION_EVERY_MS = 1000;
 const STATUS_EVERY_MS = 2000;
 const ALERTS_EVERY_MS = 5000;
+const ATTRIBUTES_EVERY_MS = 2000;
 const SUMMARY_EVERY_MS = 60_000;
 /** How long acknowledgements and status wait for a cycle to be stored with: sent or told again they do no harm. */
 const REST_WITHIN_MS = 1000;
@@ -89,6 +85,7 @@ export class Daemon {
   private readonly commands: CommandExecutor;
   private readonly alerts: AlertCentre;
   private readonly notices: DeviceNotices;
+  private readonly attributes: AttributeTeller;
   private readonly vitals: VitalSigns;
   private readonly conduct: BridgeConduct;
   private readonly stopping = new AbortController();
@@ -184,6 +181,16 @@ export class Daemon {
       signal: this.stopping.signal,
       onNotice: (notice) => void this.attempt(() => this.publishNotice(notice)),
     });
+    this.attributes = new AttributeTeller({
+      database,
+      writer,
+      clock,
+      log: log.child({ room: 'thingsboard' }),
+      about: { version: programVersion(), hostname: hostname() },
+      statusOf: (id) => this.statusOf(id),
+      firmwareOf: (id) => this.fleet.firmwareOf(id),
+      stored: (connectionIds) => this.publishers.notify(connectionIds),
+    });
     this.notices = new DeviceNotices({
       thingsboard: this.thingsboard,
       writer,
@@ -209,6 +216,7 @@ export class Daemon {
       this.every(REVISION_EVERY_MS, () => this.followConfiguration().finally(() => this.vitals.beat('configuration'))),
       this.every(STATUS_EVERY_MS, () => this.saveStatus().finally(() => this.vitals.beat('database'))),
       this.every(ALERTS_EVERY_MS, () => this.alerts.look()),
+      this.every(ATTRIBUTES_EVERY_MS, () => this.attributes.look()),
       this.every(SUMMARY_EVERY_MS, () => this.summarise()),
     );
   }
@@ -268,6 +276,7 @@ export class Daemon {
     this.publishers.lookAgain();
     this.fleet.apply(fleet);
     this.alerts.apply(fleet);
+    this.attributes.apply(fleet);
     this.revision = fleet.revision;
     this.shortestIntervalMs = Math.min(...fleet.groups.map(({ intervalMs }) => intervalMs));
     this.options.log.info({ revision: fleet.revision, meters: fleet.meters.length }, 'configuration applied');
@@ -300,10 +309,14 @@ export class Daemon {
     return saved;
   }
 
+  private statusOf(id: number): MeterStatus | undefined {
+    return this.board.meterStatus(id, (meterId) => this.fleet.connectionOf(meterId));
+  }
+
   private alertFigures() {
     return {
       connections: this.publishers.statuses(),
-      meter: (id: number) => this.board.meterStatus(id, (meterId) => this.fleet.connectionOf(meterId)),
+      meter: (id: number) => this.statusOf(id),
       line: (id: number) => this.fleet.activeLines.get(id)?.snapshot(),
       outbox: this.outbox.depth(),
       publishRate: this.board.recentPublishRate(this.conduct.settings.alertPublishRateCycles),
@@ -311,29 +324,9 @@ export class Daemon {
     };
   }
 
-  /** Alerts are telemetry of the bridge's own device, and wait in the outbox like everything else. */
-  private async publishNotice({ code, subject, change, detail, at, active }: AlertNotice): Promise<void> {
-    const reading = (key: string, value: ReadingValue): Reading => ({
-      key,
-      ts: at,
-      value,
-      unit: null,
-      obis: '',
-      quality: 'good',
-    });
+  private async publishNotice(notice: AlertNotice): Promise<void> {
     const connectionIds = connectionsOfBridge(loadFleet(this.database)).map(({ id }) => id);
-    await this.writer.commitCycle({
-      cycleId: randomUUID(),
-      // Of no meter: nothing is learned.
-      meterId: 0,
-      device: OWN_DEVICE,
-      createdAt: at,
-      connectionIds,
-      readings: [
-        reading('activeAlerts', decimal(active)),
-        reading('lastAlert', `${code} ${subject} ${change}${change === 'raised' ? `: ${detail}` : ''}`),
-      ],
-    });
+    await this.writer.commitCycle(noticeCommit(notice, connectionIds));
     this.publishers.notify(connectionIds);
   }
 

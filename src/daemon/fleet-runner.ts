@@ -124,6 +124,11 @@ export class FleetRunner {
     return { ...statistics, recovery: null, nextAttemptAt: null, ...rest, resumes: running.resumes };
   }
 
+  /** Versions of its firmware, by OBIS code; empty for a meter that does not run. */
+  firmwareOf(meterId: number): ReadonlyMap<string, string> {
+    return this.meters.get(meterId)?.knowledge.firmware ?? new Map();
+  }
+
   /** A meter that is asked for nothing is there when it pushes. */
   pushed(meterId: number): void {
     if (this.meters.get(meterId)?.isPolled === false) this.deps.devices.get('meter', meterId)?.answered();

@@ -1,5 +1,6 @@
 /** Reading the fleet. */
 import { fail } from '../../core/errors.ts';
+import { grouped } from '../../core/grouped.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSettings } from '../../dlms/settings.ts';
 import { DEFAULT_POINT_OPTIONS, type PointOptions } from '../../reading/point-options.ts';
 import { lineSettingsOf } from '../../transport/line-settings.ts';
@@ -106,9 +107,32 @@ export function connectionsOfMeter({ targets, connections }: Fleet, meterId: num
   );
 }
 
+/** The same for many meters: ids of connections, by the id of a meter. */
+export function connectionsOfMeters({ targets, connections }: Fleet): (meterId: number) => readonly number[] {
+  const gateways = new Set(targets.filter(({ mode }) => mode === 'gateway').map(({ id }) => id));
+  const active = connections.filter(({ retired }) => !retired);
+  const ofAll = active
+    .filter(({ meterId, targetId }) => meterId === null && gateways.has(targetId))
+    .map(({ id }) => id);
+  const own = grouped(
+    active.filter(({ meterId }) => meterId !== null),
+    ({ meterId }) => meterId ?? 0,
+  );
+  return (meterId) => [...ofAll, ...(own.get(meterId) ?? []).map(({ id }) => id)];
+}
+
 /** The connections whose token is of the bridge itself: a gateway's, or in device mode that of its own device. */
 export function connectionsOfBridge({ connections }: Fleet): readonly Connection[] {
   return connections.filter(({ meterId, retired }) => meterId === null && !retired);
+}
+
+/** One kind of fact of all meters of which it is known, by the id of the meter. */
+export function learnedOfAll({ sql, path }: Database, kind: string): Map<number, string> {
+  const select = (): { id: number; json: string }[] =>
+    sql
+      .prepare<[string], { id: number; json: string }>('SELECT meter_id AS id, json FROM learned WHERE kind = ?')
+      .all(kind);
+  return new Map(mapped(path, select).map(({ id, json }) => [id, json]));
 }
 
 /** What is the same in ten thousand meters (keys, OBIS codes, settings) is one value in memory. */

@@ -1,4 +1,5 @@
 /** Meters with everything that belongs to them, as they could be stored anew: for showing, editing and exporting. */
+import { grouped } from '../../core/grouped.ts';
 import type { Fleet, Meter, NewMeter, NewPointGroup, NewProfile, Point } from './types.ts';
 
 export interface WholeMeter extends NewMeter {
@@ -72,14 +73,4 @@ export function wholeMeter(fleet: Fleet, name: string): WholeMeter | undefined {
 
 function withoutIds({ classId, obis, attribute, key, options }: Point): Omit<Point, 'id' | 'groupId'> {
   return { classId, obis, attribute, key, options };
-}
-
-function grouped<T>(rows: readonly T[], of: (row: T) => number): Map<number, T[]> {
-  const groups = new Map<number, T[]>();
-  for (const row of rows) {
-    const group = groups.get(of(row));
-    if (group === undefined) groups.set(of(row), [row]);
-    else group.push(row);
-  }
-  return groups;
 }

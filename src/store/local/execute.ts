@@ -65,8 +65,8 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
     const ofDeleted = rowIds.filter((_, index) => cycle.connectionIds[index] === meter?.deletedFrom);
     for (const id of ofDeleted) setAside.run(DELETED_REASON_TEXT, id);
     count({ rows: rowIds.length });
-    // What the bridge says of itself is no cycle.
-    if (cycle.device !== OWN_DEVICE) count({ cycles: 1, readings: cycle.readingCount });
+    // What the bridge says by itself is no cycle.
+    if (cycle.device !== OWN_DEVICE && cycle.isCycle !== false) count({ cycles: 1, readings: cycle.readingCount });
     return rowIds;
   }
 

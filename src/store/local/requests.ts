@@ -16,6 +16,7 @@ export interface CommitRequest {
   readonly readingCount: number;
   readonly learned: readonly LearnedFact[];
   readonly withheld?: Withheld | null;
+  readonly isCycle?: boolean;
 }
 
 export interface AcknowledgeRequest {

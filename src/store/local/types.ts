@@ -56,6 +56,8 @@ export interface CycleCommit {
   readonly connectionIds: readonly number[];
   readonly readings: readonly Reading[];
   readonly learned?: readonly LearnedFact[];
+  /** False: what the bridge says by itself of a meter, which is not counted among cycles and readings. */
+  readonly isCycle?: boolean;
   /** The readings are not to be delivered yet. */
   readonly withheld?: Withheld | null;
 }
