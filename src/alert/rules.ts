@@ -21,6 +21,7 @@ export interface AlertRule {
 const STATE: Limit = { kind: 'state' };
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
+const MILLION = 1e6;
 
 export const ALERT_RULES = {
   TOKEN_CONFLICT: {
@@ -101,6 +102,22 @@ export const ALERT_RULES = {
     clearAfterMs: 0,
     hint: 'readings wait for long: see the state of the target in `status`',
   },
+  OUTBOX_FULL: {
+    severity: 'critical',
+    limit: STATE,
+    raiseAfterMs: 0,
+    // What is delivered makes room for the next poll, and the outbox is full again.
+    clearAfterMs: MINUTE,
+    hint: 'polls wait until rows were delivered: see the state of the target in `status`, or `dlms target edit --outbox-policy`',
+  },
+  OUTBOX_DROPPED: {
+    severity: 'critical',
+    // Rows that went, while an hour has not passed since the last.
+    limit: { kind: 'above', raise: 0, clear: 1 },
+    raiseAfterMs: 0,
+    clearAfterMs: 0,
+    hint: 'the outbox is at its limit and readings are lost: see the state of the target in `status`, and how many in `dlms outbox`',
+  },
   READINGS_QUARANTINED: {
     severity: 'minor',
     limit: { kind: 'above', raise: 0, clear: 1 },
@@ -115,6 +132,29 @@ export const ALERT_RULES = {
     raiseAfterMs: 0,
     clearAfterMs: 0,
     hint: 'the disk of the database is nearly full: make room',
+  },
+  CERTIFICATE_EXPIRING: {
+    severity: 'major',
+    // Days that are left.
+    limit: { kind: 'below', raise: 14, clear: 15 },
+    raiseAfterMs: 0,
+    clearAfterMs: 0,
+    hint: 'renew the certificate, that of the server or ours (`dlms target edit --cert --cert-key`), before delivery stops',
+  },
+  KEY_COUNTER_NEAR_END: {
+    severity: 'minor',
+    // Invocation counters that are left of 2^32; at one a second 200 million last for six years.
+    limit: { kind: 'below', raise: 200 * MILLION, clear: 400 * MILLION },
+    raiseAfterMs: 0,
+    clearAfterMs: 0,
+    hint: 'give the meter a new block cipher key while it still answers: `dlms key change METER`',
+  },
+  HOST_CLOCK_DOUBTED: {
+    severity: 'minor',
+    limit: STATE,
+    raiseAfterMs: 0,
+    clearAfterMs: 0,
+    hint: 'readings are kept back until the clock of this host is believed: `timedatectl`',
   },
   DATABASE_REFUSES: {
     severity: 'critical',
@@ -134,6 +174,7 @@ export const METER_ALERTS: readonly AlertCode[] = [
   'DATABASE_REFUSES',
   'METER_STRANGER',
   'METER_CLOCK_OFF',
+  'KEY_COUNTER_NEAR_END',
   'DEVICE_DELETED',
 ];
 

@@ -2,9 +2,11 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { rulesWithin } from '../alert/limits.ts';
+import { ALERT_RULES } from '../alert/rules.ts';
 import { asBridgeError } from '../core/errors.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
+import type { HostTime } from '../runtime/host-time.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Database } from '../store/database.ts';
 import { loadFleet } from '../store/fleet/load.ts';
@@ -14,16 +16,18 @@ import type { Writer } from '../store/local/types.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { rivalsAt } from '../thingsboard/rival.ts';
 import { AlertDesk, type AlertNotice } from './alert-desk.ts';
-import { conflictDetail, connectionName, type Figures, forgetGone, observations } from './alert-watch.ts';
+import { conflictDetail, connectionNames, type Figures, forgetGone, observations } from './alert-watch.ts';
+import { fewCountersLeft } from './security-ports.ts';
 
 export interface AlertCentreDependencies {
   readonly database: Database;
   readonly writer: Pick<Writer, 'changeAlert'>;
   readonly clock: Clock;
+  readonly hostTime: HostTime;
   readonly log: Logger;
   readonly thingsboard: EventBus<ThingsBoardEvents>;
-  /** What is known now; the free disk is found out here. */
-  figures(): Omit<Figures, 'fleet' | 'freeDisk' | 'now'>;
+  /** What is known now; the rest is found out here. */
+  figures(): Omit<Figures, 'fleet' | 'freeDisk' | 'now' | 'countersLeft' | 'hostClockDoubt'>;
   /** Aborted when the daemon stops. */
   readonly signal: AbortSignal;
   onNotice(notice: AlertNotice): void;
@@ -40,18 +44,18 @@ export class AlertCentre {
 
   /** Throws DATABASE_*. */
   constructor(deps: AlertCentreDependencies) {
-    const { database, writer, clock, log, thingsboard, onNotice } = deps;
+    const { database, writer, clock, hostTime, log, thingsboard, onNotice } = deps;
     this.deps = deps;
     this.fleet = loadFleet(database);
-    this.desk = new AlertDesk({ writer, clock, log, earlier: loadAlerts(database), onNotice });
+    this.desk = new AlertDesk({ writer, clock, hostTime, log, earlier: loadAlerts(database), onNotice });
     thingsboard.on('conflict', ({ connectionId, clientId, error }) => {
-      const subject = connectionName(this.fleet, connectionId);
+      const subject = this.nameOf(connectionId);
       const detail = (): string => conflictDetail(clientId, error.message);
       this.desk.observe({ code: 'TOKEN_CONFLICT', subject, value: true, detail });
       void this.lookForRival(connectionId, subject);
     });
     thingsboard.on('conflict-over', ({ connectionId }) => {
-      const subject = connectionName(this.fleet, connectionId);
+      const subject = this.nameOf(connectionId);
       this.desk.observe({ code: 'TOKEN_CONFLICT', subject, value: false, detail: () => '' });
     });
   }
@@ -69,11 +73,22 @@ export class AlertCentre {
   }
 
   async look(): Promise<void> {
-    const { database, clock, figures } = this.deps;
+    const { database, hostTime, figures } = this.deps;
+    // A doubt is short: it must not pass while a slow disk is asked.
+    const hostClockDoubt = hostTime.why();
     const freeDisk = await freeOctets(database.path);
-    for (const observation of observations({ ...figures(), fleet: this.fleet, freeDisk, now: clock.now() })) {
-      this.desk.observe(observation);
-    }
+    const found = {
+      fleet: this.fleet,
+      freeDisk,
+      hostClockDoubt,
+      now: hostTime.now(),
+      countersLeft: fewCountersLeft(database, this.fleet, ALERT_RULES.KEY_COUNTER_NEAR_END.limit.clear),
+    };
+    for (const observation of observations({ ...figures(), ...found })) this.desk.observe(observation);
+  }
+
+  private nameOf(connectionId: number): string {
+    return connectionNames(this.fleet).get(connectionId) ?? `connection ${connectionId}`;
   }
 
   /** Resolves when everything told so far is written. */

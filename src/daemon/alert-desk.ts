@@ -6,6 +6,7 @@ import { ACTIVE, type AlertState, evaluate, type Observed, QUIET } from '../aler
 import { ALERT_RULES, type AlertCode, type AlertRule, METER_ALERTS } from '../alert/rules.ts';
 import { asBridgeError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { HostTime } from '../runtime/host-time.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { AlertChange, StoredAlert, StoredRival } from '../store/local/alerts.ts';
 import type { Writer } from '../store/local/types.ts';
@@ -33,12 +34,17 @@ export interface AlertNotice {
 export interface AlertDeskDependencies {
   readonly writer: Pick<Writer, 'changeAlert'>;
   readonly clock: Clock;
+  /** What the time is, as sure as it can be. */
+  readonly hostTime: Pick<HostTime, 'now'>;
   readonly log: Logger;
   /** Alerts that were active when the process before ended. */
   readonly earlier: readonly StoredAlert[];
   /** Tells the outside of a change. */
   onNotice(notice: AlertNotice): void;
 }
+
+/** Far more than the changes of one look, at a millisecond each. */
+const SAME_MOMENT_MS = 60_000;
 
 export class AlertDesk {
   private readonly deps: AlertDeskDependencies;
@@ -119,10 +125,8 @@ export class AlertDesk {
   }
 
   private tell(code: AlertCode, subject: string, change: 'raised' | 'cleared', detail: string): void {
-    const { log, clock, onNotice } = this.deps;
-    // ThingsBoard keeps one value for a key and time: two changes of one moment must not be one.
-    const at = Math.max(clock.now(), this.lastAt + 1);
-    this.lastAt = at;
+    const { log, onNotice } = this.deps;
+    const at = this.nextAt();
     const { severity, hint }: AlertRule = ALERT_RULES[code];
     const fields = { code, subject, severity, hint };
     if (change === 'raised') log.error(fields, `ALERT ${code} ${subject}: ${detail}`);
@@ -131,6 +135,15 @@ export class AlertDesk {
       change === 'raised' ? { kind: 'raise', code, subject, at, detail } : { kind: 'clear', code, subject, at },
     );
     onNotice({ code, subject, change, detail, at, active: this.active() });
+  }
+
+  /** ThingsBoard keeps one value for a key and time: two changes of one moment must not be one. */
+  private nextAt(): number {
+    const now = this.deps.hostTime.now();
+    const isSameMoment = now <= this.lastAt && this.lastAt - now < SAME_MOMENT_MS;
+    // A clock that was set back far is followed.
+    this.lastAt = isSameMoment ? this.lastAt + 1 : now;
+    return this.lastAt;
   }
 
   /** In the order in which things happened. A database that cannot be written must not keep an alert from being told. */

@@ -91,6 +91,8 @@ export class Daemon {
   private readonly stopping = new AbortController();
   private readonly loops: Promise<void>[] = [];
   private revision = -1;
+  /** Connections of the bridge's own devices. */
+  private bridgeConnections: readonly number[] = [];
   private shortestIntervalMs = Number.POSITIVE_INFINITY;
 
   /** Throws DAEMON_ALREADY_RUNNING, DATABASE_*, NOT_INITIALISED, SEALING_KEY_*. Starts with the broker and all meters away. */
@@ -175,6 +177,7 @@ export class Daemon {
       database,
       writer,
       clock,
+      hostTime: this.hostClock.time,
       log: log.child({ room: 'alert' }),
       thingsboard: this.thingsboard,
       figures: () => this.alertFigures(),
@@ -275,6 +278,7 @@ export class Daemon {
     await this.publishers.apply(fleet);
     this.publishers.lookAgain();
     this.fleet.apply(fleet);
+    this.bridgeConnections = connectionsOfBridge(fleet).map(({ id }) => id);
     this.alerts.apply(fleet);
     this.attributes.apply(fleet);
     this.revision = fleet.revision;
@@ -318,16 +322,15 @@ export class Daemon {
       connections: this.publishers.statuses(),
       meter: (id: number) => this.statusOf(id),
       line: (id: number) => this.fleet.activeLines.get(id)?.snapshot(),
-      outbox: this.outbox.depth(),
+      outbox: this.outbox.depths(),
       publishRate: this.board.recentPublishRate(this.conduct.settings.alertPublishRateCycles),
       startedAt: this.board.startedAt,
     };
   }
 
   private async publishNotice(notice: AlertNotice): Promise<void> {
-    const connectionIds = connectionsOfBridge(loadFleet(this.database)).map(({ id }) => id);
-    await this.writer.commitCycle(noticeCommit(notice, connectionIds));
-    this.publishers.notify(connectionIds);
+    await this.writer.commitCycle(noticeCommit(notice, this.bridgeConnections, this.hostClock.time.doubt()));
+    this.publishers.notify(this.bridgeConnections);
   }
 
   private summarise(): void {

@@ -3,8 +3,8 @@ import { unkeptCounters } from '../meter/counters.ts';
 import type { SecurityPorts } from '../meter/session.ts';
 import type { Database } from '../store/database.ts';
 import { clientSystemTitleFor } from '../store/fleet/system-title.ts';
-import type { Meter } from '../store/fleet/types.ts';
-import { counterKeyId } from '../store/local/counters.ts';
+import type { Fleet, Meter } from '../store/fleet/types.ts';
+import { counterKeyId, countersLeft, loadCounters } from '../store/local/counters.ts';
 import type { Writer } from '../store/local/types.ts';
 
 export function securityPortsOf({ settings, secrets }: Meter, database: Database, writer: Writer): SecurityPorts {
@@ -19,4 +19,23 @@ export function securityPortsOf({ settings, secrets }: Meter, database: Database
       raise: (atLeast) => writer.raiseCounter(keyId, atLeast),
     },
   };
+}
+
+/**
+ * Meters whose present key has at most `most` counters left, and how many, by the meter's id. Of meters that share a key
+ * the one that was stored last.
+ */
+export function fewCountersLeft(database: Database, { meters }: Fleet, most: number): ReadonlyMap<number, number> {
+  const left = new Map<number, number>();
+  for (const counter of loadCounters(database, most)) {
+    const meter = meters.find(({ id }) => id === counter.meterId);
+    if (meter === undefined || meter.secrets.blockCipherKey === null) continue;
+    const present = counterKeyId(
+      database,
+      meter.secrets.blockCipherKey,
+      clientSystemTitleFor(database, meter.settings),
+    );
+    if (Buffer.compare(present, counter.keyId) === 0) left.set(meter.id, countersLeft(counter));
+  }
+  return left;
 }

@@ -22,6 +22,8 @@ export interface Settled {
 
 interface Doubt {
   readonly name: string;
+  /** In words. */
+  readonly why: string;
   /** Wall clock less monotonic time that `now` goes by. */
   readonly offset: number;
 }
@@ -36,6 +38,7 @@ export class HostTime {
   private current: Doubt | null = null;
   private offset: number;
   private steppedAt = Number.NEGATIVE_INFINITY;
+  private stepMs = 0;
 
   /** `isSynchronised`: null where no service tells. `process`: tells the doubts of this process from those of others. */
   constructor(clock: Clock, isSynchronised: () => boolean | null, process: string) {
@@ -59,6 +62,12 @@ export class HostTime {
     return this.current?.name ?? null;
   }
 
+  /** In words, why the doubt there is began; null while the clock is believed. */
+  why(): string | null {
+    this.look();
+    return this.current?.why ?? null;
+  }
+
   /** What is to be added to times that were stamped in a doubt that is over; null while it lasts. */
   correctionOf(doubt: string): number | null {
     return this.corrections.get(doubt) ?? null;
@@ -76,24 +85,31 @@ export class HostTime {
   private look(): void {
     const { clock } = this;
     const offset = clock.now() - clock.monotonic();
-    if (Math.abs(offset - this.offset) >= STEP_MS) this.steppedAt = clock.monotonic();
+    if (Math.abs(offset - this.offset) >= STEP_MS) {
+      this.steppedAt = clock.monotonic();
+      this.stepMs = offset - this.offset;
+    }
     this.offset = offset;
-    if (this.isDoubtful()) this.current ??= this.newDoubt(offset);
+    const why = this.reason();
+    if (why !== null) this.current ??= this.newDoubt(why, offset);
     else if (this.current !== null) {
       this.corrections.set(this.current.name, Math.round(offset - this.current.offset));
       this.current = null;
     }
   }
 
-  private newDoubt(offset: number): Doubt {
+  private newDoubt(why: string, offset: number): Doubt {
     this.doubts += 1;
-    return { name: `${this.process}.${this.doubts}`, offset };
+    return { name: `${this.process}.${this.doubts}`, why, offset };
   }
 
-  private isDoubtful(): boolean {
+  /** Why the clock cannot be believed now; null when it can. */
+  private reason(): string | null {
     const { clock } = this;
     const now = clock.monotonic();
-    if (clock.now() < EARLIEST || now - this.steppedAt < SETTLE_MS) return true;
-    return now - this.startedAt < WAIT_FOR_SERVICE_MS && this.isSynchronised() === false;
+    if (clock.now() < EARLIEST) return `it shows ${new Date(clock.now()).toISOString()}`;
+    if (now - this.steppedAt < SETTLE_MS) return `it stepped by ${Math.round(this.stepMs / 1000)} s`;
+    const isAwaited = now - this.startedAt < WAIT_FOR_SERVICE_MS && this.isSynchronised() === false;
+    return isAwaited ? 'the time service of the system has not set it yet' : null;
   }
 }

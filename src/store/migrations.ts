@@ -256,6 +256,13 @@ const DELETED_DEVICES = `
   CREATE INDEX meter_deleted ON meter (deleted_from) WHERE deleted_from IS NOT NULL;
 `;
 
+const DROPS = `
+  -- Rows that the limits of the outbox took away in one run of drops, and the first and last time of it.
+  ALTER TABLE outbox_depth ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE outbox_depth ADD COLUMN dropped_since INTEGER;
+  ALTER TABLE outbox_depth ADD COLUMN dropped_at INTEGER;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
@@ -267,6 +274,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 8, sql: TARGET_SETTINGS },
   { version: 9, sql: BRIDGE_SETTINGS },
   { version: 10, sql: DELETED_DEVICES },
+  { version: 11, sql: DROPS },
 ];
 
 /** The version that the steps lead to. */

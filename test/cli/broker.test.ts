@@ -45,7 +45,9 @@ const connected = (report: StatusReport): boolean => connectionOf(report).state 
 /** Nothing is missing, neither of what the database counted nor of what the meters said. */
 async function everythingArrived(bench: Bench, { virtual }: Scene, arrived: Arrived): Promise<void> {
   await eventually('all of it arrived', () => arrived.readings.size >= countersOf(bench).readings);
-  expect(await bench.json<OutboxReport>(['outbox'])).toEqual({ rows: 0, oldest: null, bytes: 0, quarantined: 0 });
+  expect(await bench.json<OutboxReport>(['outbox'])).toEqual({
+    ...{ rows: 0, oldest: null, bytes: 0, quarantined: 0, dropped: [] },
+  });
   const { rows, delivered, readings } = countersOf(bench);
   expect(delivered).toBe(rows);
   expect(arrived.readings.size).toBe(readings);

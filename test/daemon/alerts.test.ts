@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Observed } from '../../src/alert/evaluate.ts';
+import type { AlertCode } from '../../src/alert/rules.ts';
 import { BridgeError } from '../../src/core/errors.ts';
 import { AlertDesk, type AlertNotice } from '../../src/daemon/alert-desk.ts';
 import { type Figures, forgetGone, observations } from '../../src/daemon/alert-watch.ts';
@@ -11,9 +13,14 @@ import { VirtualClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { type Database, initDatabase } from '../../src/store/database.ts';
 import { DEFAULT_BRIDGE_SETTINGS } from '../../src/store/fleet/bridge-settings.ts';
+import { DEFAULT_TARGET_SETTINGS, type TargetSettings } from '../../src/store/fleet/target-settings.ts';
 import type { Fleet } from '../../src/store/fleet/types.ts';
 import { acknowledgeAlerts, loadAlerts } from '../../src/store/local/alerts.ts';
+import type { ConnectionDepth } from '../../src/store/local/types.ts';
 import { openWriter } from '../../src/store/local/writer.ts';
+
+const MINUTE = 60_000;
+const DAY = 1440 * MINUTE;
 
 interface DeskBench {
   readonly clock: VirtualClock;
@@ -43,6 +50,7 @@ async function deskBench(): Promise<DeskBench> {
       new AlertDesk({
         writer,
         clock,
+        hostTime: clock,
         log: silentLogger,
         earlier: loadAlerts(database),
         onNotice: (notice) => notices.push(notice),
@@ -80,6 +88,16 @@ test('two that change in the same moment are told with times of their own', asyn
   expect(new Set(notices.map(({ at }) => at)).size).toBe(2);
 });
 
+test('a clock that was set far ahead by mistake, and back, leaves alerts the right time', async () => {
+  const { clock, notices, desk: newDesk } = await deskBench();
+  const desk = newDesk();
+  clock.stepWall(365 * DAY);
+  desk.observe(conflict(true));
+  clock.stepWall(-365 * DAY);
+  desk.observe(conflict(false));
+  expect(notices.map(({ at }) => at - clock.now())).toEqual([365 * DAY, 0]);
+});
+
 test('it survives a restart: neither raised twice nor forgotten', async () => {
   const { database, notices, desk: newDesk } = await deskBench();
   const before = newDesk();
@@ -114,9 +132,11 @@ test('taking note changes nothing but that; what is not active cannot be taken n
 test('a database that cannot be written does not keep an alert from being told', async () => {
   const notices: AlertNotice[] = [];
   const writer = { changeAlert: () => Promise.reject(new BridgeError('DATABASE_FULL', 'full')) };
+  const clock = new VirtualClock();
   const desk = new AlertDesk({
     writer,
-    clock: new VirtualClock(),
+    clock,
+    hostTime: clock,
     log: silentLogger,
     earlier: [],
     onNotice: (notice) => notices.push(notice),
@@ -135,19 +155,36 @@ const FLEET = {
   groups: [{ meterId: 1, intervalMs: 5000 }],
 } as unknown as Fleet;
 
-const MINUTE = 60_000;
+const CONNECTION = { state: 'connected', conflict: false, clientId: 'me', lastError: null, certificateExpires: null };
 const WELL = {
   now: 10 * MINUTE,
   startedAt: 0,
   fleet: FLEET,
-  connections: new Map([[1, { state: 'connected', conflict: false, clientId: 'me', lastError: null }]]),
+  connections: new Map([[1, CONNECTION]]),
   meter: (id: number) =>
     new Map([[1, { state: 'connected', lastReadingAt: 10 * MINUTE - 5000, error: null, connection: null }]]).get(id),
   line: () => ({ status: 'idle' }),
-  outbox: { rows: 0, oldest: null, bytes: 0, quarantined: 0 },
+  outbox: [],
+  countersLeft: new Map(),
+  hostClockDoubt: null,
   publishRate: 1,
   freeDisk: 1e9,
 } as unknown as Figures;
+
+const depthOf = (connectionId: number): ConnectionDepth => ({
+  ...{ connectionId, rows: 0, oldest: null, bytes: 0, quarantined: 0, drops: null },
+});
+
+/** A fleet whose one target has these settings. */
+const fleetWith = (settings: Partial<TargetSettings>): Fleet => ({
+  ...FLEET,
+  targets: FLEET.targets.map((target) => ({ ...target, settings: { ...DEFAULT_TARGET_SETTINGS, ...settings } })),
+});
+
+/** The value that is observed of an alert, among figures that are well otherwise. */
+function observed(code: AlertCode, figures: Partial<Record<keyof Figures, unknown>>): Observed | undefined {
+  return [...observations({ ...WELL, ...figures } as Figures)].find((one) => one.code === code)?.value;
+}
 
 /** What is true of these figures, in the way of states. */
 function troubles(figures: Partial<Record<keyof Figures, unknown>>): string[] {
@@ -163,17 +200,17 @@ test('nothing is observed where all is well', () => {
 test.each<[string, Partial<Record<keyof Figures, unknown>>, string[]]>([
   [
     'a rival',
-    { connections: new Map([[1, { state: 'waiting', conflict: true, clientId: 'me', lastError: null }]]) },
+    { connections: new Map([[1, { ...CONNECTION, state: 'waiting', conflict: true }]]) },
     ['TOKEN_CONFLICT cloud'],
   ],
   [
     'a token that is refused',
-    { connections: new Map([[1, { state: 'waiting', conflict: false, lastError: { code: 'MQTT_CREDENTIALS' } }]]) },
+    { connections: new Map([[1, { ...CONNECTION, state: 'waiting', lastError: { code: 'MQTT_CREDENTIALS' } }]]) },
     ['CREDENTIALS_REFUSED cloud'],
   ],
   [
     'a server that is away',
-    { connections: new Map([[1, { state: 'waiting', conflict: false, lastError: { code: 'MQTT_UNREACHABLE' } }]]) },
+    { connections: new Map([[1, { ...CONNECTION, state: 'waiting', lastError: { code: 'MQTT_UNREACHABLE' } }]]) },
     ['TARGET_UNREACHABLE cloud'],
   ],
   [
@@ -213,6 +250,23 @@ test.each<[string, Partial<Record<keyof Figures, unknown>>, string[]]>([
     { fleet: { ...FLEET, meters: [{ ...FLEET.meters[0], deletedFrom: 1 }] as Fleet['meters'] } },
     ['DEVICE_DELETED house1'],
   ],
+  ['a clock of the host that stepped', { hostClockDoubt: 'it stepped by 60 s' }, ['HOST_CLOCK_DOUBTED daemon']],
+  [
+    'an outbox that is full, where polls wait for it',
+    {
+      fleet: fleetWith({ outboxMaxBytes: 1000 }),
+      outbox: [{ ...depthOf(1), rows: 1, oldest: 9 * MINUTE, bytes: 1000 }],
+    },
+    ['OUTBOX_FULL cloud'],
+  ],
+  [
+    'an outbox with rows that are too old, where the eldest go',
+    {
+      fleet: fleetWith({ outboxMaxAgeMs: MINUTE, outboxPolicy: 'drop-oldest' }),
+      outbox: [{ ...depthOf(1), rows: 1, oldest: 0, bytes: 1000 }],
+    },
+    [],
+  ],
   ['a line that is down', { line: () => ({ status: 'down' }) }, ['LINE_DOWN tcp://h:1']],
 ])('%s', (_, figures, expected) => {
   expect(troubles(figures)).toEqual(expected);
@@ -223,7 +277,10 @@ test('figures become values of their alerts', () => {
     [
       ...observations({
         ...WELL,
-        outbox: { rows: 3, oldest: 9 * MINUTE, bytes: 1, quarantined: 2 },
+        outbox: [
+          { ...depthOf(1), rows: 2, oldest: 9.5 * MINUTE },
+          { ...depthOf(2), rows: 1, oldest: 9 * MINUTE, quarantined: 2 },
+        ],
         publishRate: 0.3,
         freeDisk: 5,
       }),
@@ -235,6 +292,23 @@ test('figures become values of their alerts', () => {
     PUBLISH_RATE_LOW: 0.3,
     DISK_LOW: 5,
   });
+});
+
+test('rows that were dropped count until an hour has passed without a drop', () => {
+  const outbox = (last: number) => [{ ...depthOf(1), drops: { rows: 7, since: 0, last } }];
+  expect(observed('OUTBOX_DROPPED', { outbox: [depthOf(1)] })).toBe(0);
+  expect(observed('OUTBOX_DROPPED', { now: 120 * MINUTE, outbox: outbox(60 * MINUTE) })).toBe(7);
+  expect(observed('OUTBOX_DROPPED', { now: 120 * MINUTE, outbox: outbox(60 * MINUTE - 1) })).toBe(0);
+});
+
+test('days that are left of a certificate: unknown until a session has told', () => {
+  const connection = (state: string, certificateExpires: string | null) => ({
+    connections: new Map([[1, { ...CONNECTION, state, certificateExpires }]]),
+  });
+  const inTenDays = new Date(10 * MINUTE + 10 * DAY).toISOString();
+  expect(observed('CERTIFICATE_EXPIRING', connection('connected', inTenDays))).toBe(10);
+  expect(observed('CERTIFICATE_EXPIRING', connection('waiting', null))).toBeNull();
+  expect(observed('CERTIFICATE_EXPIRING', connection('connected', null))).toBe(Number.POSITIVE_INFINITY);
 });
 
 test('alerts about what is configured no more are over', async () => {

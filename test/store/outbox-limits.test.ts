@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Database } from '../../src/store/database.ts';
 import { DEFAULT_TARGET_SETTINGS, type TargetSettings } from '../../src/store/fleet/target-settings.ts';
 import { addTarget } from '../../src/store/fleet/targets.ts';
+import { droppedRows } from '../../src/store/local/outbox-keeping.ts';
 import { createOutboxReader } from '../../src/store/local/outbox-reader.ts';
 import { loadTotals } from '../../src/store/local/status.ts';
 import { OWN_DEVICE, type Writer } from '../../src/store/local/types.ts';
@@ -72,6 +73,19 @@ describe('drop-oldest', () => {
     ]);
     const { rows: made, delivered, dropped } = loadTotals(database);
     expect(made).toBe(delivered + dropped + rows.length);
+    expect(droppedRows(database)).toEqual([{ target: 'main', rows: 2, since: 80_000, last: 100_000 }]);
+    await writer.close();
+  });
+
+  test('a run of drops goes on until an hour has passed without one', async () => {
+    const { database, writer } = await bench({ outboxPolicy: 'drop-oldest', outboxMaxAgeMs: MINUTE });
+    const small = [reading('k')];
+    const HOUR = 60 * MINUTE;
+    for (const at of [0, HOUR, 2 * HOUR]) await commit(writer, at, at, small);
+    const drops = () => createOutboxReader(database).depths()[0]?.drops;
+    expect(drops()).toEqual({ rows: 2, since: HOUR, last: 2 * HOUR });
+    await commit(writer, 9, 3 * HOUR + 1, small);
+    expect(drops()).toEqual({ rows: 1, since: 3 * HOUR + 1, last: 3 * HOUR + 1 });
     await writer.close();
   });
 

@@ -1,6 +1,12 @@
 /** An outbox in memory: the reader and writer ports of the store, with failures on demand. */
 import type { BridgeError } from '../../src/core/errors.ts';
-import type { OutboxDepth, OutboxReader, OutboxRow, StoredReading } from '../../src/store/local/types.ts';
+import type {
+  ConnectionDepth,
+  OutboxDepth,
+  OutboxReader,
+  OutboxRow,
+  StoredReading,
+} from '../../src/store/local/types.ts';
 import type { SettlementWriter } from '../../src/thingsboard/settlement.ts';
 
 export class FakeOutbox implements OutboxReader, SettlementWriter {
@@ -40,6 +46,10 @@ export class FakeOutbox implements OutboxReader, SettlementWriter {
   depth(): OutboxDepth {
     const rows = this.rows.size - this.quarantined.size;
     return { rows, oldest: rows === 0 ? null : 0, bytes: 0, quarantined: this.quarantined.size };
+  }
+
+  depths(): readonly ConnectionDepth[] {
+    return [{ ...this.depth(), connectionId: 1, drops: null }];
   }
 
   depthOf(connectionId: number): number {

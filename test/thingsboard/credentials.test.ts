@@ -1,7 +1,7 @@
 /** How a session proves who it is: token, MQTT basic, client certificate; and what is told of certificates. */
 import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -16,25 +16,11 @@ import { type Credentials, credentialsOf, credentialsText } from '../../src/stor
 import { DEFAULT_TARGET_SETTINGS } from '../../src/store/fleet/target-settings.ts';
 import type { Target } from '../../src/store/fleet/types.ts';
 import { type MqttSession, openSession } from '../../src/thingsboard/connection.ts';
-
-interface Pair {
-  readonly certificate: string;
-  readonly key: string;
-  readonly file: string;
-}
+import { type SelfSigned, selfSigned } from '../support/self-signed.ts';
 
 let directory: string;
 const abort = new AbortController();
 let double: ThingsBoardDouble;
-
-/** A self-signed certificate. */
-function pairOf(name: string, days: number): Pair {
-  const [keyFile, file] = [join(directory, `${name}.key`), join(directory, `${name}.pem`)];
-  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  spawnSync('openssl', ['req', '-x509', '-days', String(days), ...curve, '-keyout', keyFile, '-out', file, ...subject]);
-  return { certificate: readFileSync(file, 'utf8'), key: readFileSync(keyFile, 'utf8'), file };
-}
 
 async function start(options: Partial<DoubleOptions>): Promise<void> {
   double = await startThingsBoardDouble({ tokens: [], ...options });
@@ -106,12 +92,12 @@ describe('as they are kept', () => {
 });
 
 describe.skipIf(spawnSync('openssl', ['version']).error !== undefined)('X.509', () => {
-  let server: Pair;
-  let ours: Pair;
+  let server: SelfSigned;
+  let ours: SelfSigned;
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), 'x509-'));
-    server = pairOf('tb.example', 20);
-    ours = pairOf('bridge', 2);
+    server = selfSigned(directory, 'tb.example', 20);
+    ours = selfSigned(directory, 'bridge', 2);
   });
   afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -141,7 +127,7 @@ describe.skipIf(spawnSync('openssl', ['version']).error !== undefined)('X.509', 
     // Ours is the first to expire.
     expect(session.certificateExpires).toBe(Date.parse(new X509Certificate(certificate).validTo));
     session.close();
-    const stranger = pairOf('stranger', 2);
+    const stranger = selfSigned(directory, 'stranger', 2);
     const refused = failure(open({ kind: 'x509', certificate: stranger.certificate, key: stranger.key }, fields()));
     expect((await refused).code).toBe('MQTT_CREDENTIALS');
   });

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { dropFromOutbox, type ListedRow, listOutbox, replayOutbox } from '../../store/local/outbox-keeping.ts';
-import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { confirmed } from '../confirmation.ts';
 import { type Context, verb } from '../context.ts';
 import { outboxReport, outboxText } from '../outbox-report.ts';
@@ -36,7 +35,7 @@ export function registerOutbox(program: Command): void {
 }
 
 function depth(context: Context): undefined {
-  const report = outboxReport(withReadOnlyDatabase(context, (database) => createOutboxReader(database).depth()));
+  const report = withReadOnlyDatabase(context, outboxReport);
   context.print(report, () => outboxText(report));
   return undefined;
 }

@@ -10,7 +10,6 @@ import type { LineSnapshot } from '../../line/worker-types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { daemonRuns } from '../../store/daemon-lock.ts';
 import { type FleetOutline, loadOutline } from '../../store/fleet/outline.ts';
-import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus, type StoredStatus } from '../../store/local/status.ts';
 import { type Context, verb } from '../context.ts';
 import { outboxReport, outboxText } from '../outbox-report.ts';
@@ -33,10 +32,10 @@ function of<T>(stored: ReadonlyMap<string, StoredStatus>, subject: string): T | 
 
 function status(context: Context): undefined {
   const running = daemonRuns(context.databasePath);
-  const { fleet, stored, depth } = withReadOnlyDatabase(context, (database) => ({
+  const { fleet, stored, outbox } = withReadOnlyDatabase(context, (database) => ({
     fleet: loadOutline(database),
     stored: loadStatus(database),
-    depth: createOutboxReader(database).depth(),
+    outbox: outboxReport(database),
   }));
   const report = {
     daemon: daemonReport(running, stored),
@@ -44,7 +43,7 @@ function status(context: Context): undefined {
     lines: linesReport(fleet, stored, running),
     devices: devicesReport(stored),
     targets: targetsReport(fleet, stored),
-    outbox: outboxReport(depth),
+    outbox,
   };
   context.print(report as unknown as JsonValue, () => text(report));
   return undefined;

@@ -51,10 +51,16 @@ export function raiseCounter(database: Database, keyId: Uint8Array, atLeast: num
   inTransaction(database, () => createCounters(database.sql).raise(keyId, atLeast));
 }
 
-/** All of them, for display. */
-export function loadCounters({ sql, path }: Database): readonly StoredCounter[] {
-  const select = 'SELECT key_id AS keyId, next, meter_id AS meterId FROM invocation_counter ORDER BY meter_id, key_id';
-  return mapped(path, () => sql.prepare<[], StoredCounter>(select).all());
+/** Those of which at most `left` can still be given; all of them when it is left out. */
+export function loadCounters({ sql, path }: Database, left = COUNTERS): readonly StoredCounter[] {
+  const select = `SELECT key_id AS keyId, next, meter_id AS meterId FROM invocation_counter
+    WHERE next >= ? ORDER BY meter_id, key_id`;
+  return mapped(path, () => sql.prepare<[number], StoredCounter>(select).all(COUNTERS - left));
+}
+
+/** How many counters of a key can still be given. */
+export function countersLeft({ next }: StoredCounter): number {
+  return COUNTERS - next;
 }
 
 /** Notes whose key it is, for display. Within a transaction. */

@@ -8,6 +8,7 @@ import { STRANGER_REASON } from '../fleet/identity.ts';
 import { bumpRevision } from '../fleet/revision.ts';
 import { CLOCK_REASON } from './doubts.ts';
 import { countDropped } from './dropped.ts';
+import type { Drops } from './types.ts';
 
 export interface ListedRow {
   readonly id: number;
@@ -60,6 +61,15 @@ const KEPT_BACK = [
   { prefix: DELETED_REASON, setAside: 'deleted' },
 ] as const;
 const REFUSED = `quarantined = 1${KEPT_BACK.map(({ prefix }) => ` AND coalesce(reason, '') NOT LIKE '${prefix}%'`).join('')}`;
+
+/** What the limits took away of the rows of each target, in the latest run of drops. */
+export function droppedRows({ sql, path }: Database): readonly (Drops & { readonly target: string })[] {
+  const select = `
+    SELECT target.name AS target, sum(dropped) AS rows, min(dropped_since) AS since, max(dropped_at) AS last
+    FROM outbox_depth JOIN connection ON connection.id = connection_id JOIN target ON target.id = target_id
+    WHERE dropped_at IS NOT NULL GROUP BY target.id ORDER BY target.name`;
+  return mapped(path, () => sql.prepare<[], Drops & { readonly target: string }>(select).all());
+}
 
 /** Lets a row that was set aside go again, or (null) all that ThingsBoard refused. Returns how many. Throws NOT_FOUND. */
 export function replayOutbox(database: Database, id: number | null): number {

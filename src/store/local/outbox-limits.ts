@@ -5,8 +5,8 @@
  */
 import type BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../../core/errors.ts';
-import { targetSettingsOf } from '../fleet/target-settings.ts';
-import { OWN_DEVICE } from './types.ts';
+import { type TargetSettings, targetSettingsOf } from '../fleet/target-settings.ts';
+import { type OutboxDepth, OWN_DEVICE } from './types.ts';
 
 /** Rows that go at a time, so that room is made for more than one. */
 const DROPPED_AT_ONCE = 100;
@@ -14,6 +14,8 @@ const DROPPED_AT_ONCE = 100;
 const GAP = 'gap-';
 /** Drops of one hour share a record, as long as it waits. */
 const GAP_MS = 3_600_000;
+/** After so long without a drop the next one begins another run. */
+export const DROP_RUN_MS = 3_600_000;
 
 export interface OutboxLimits {
   /** To be asked before a row is added; `now`: milliseconds UTC. Returns how many rows went. Throws OUTBOX_FULL. */
@@ -23,6 +25,23 @@ export interface OutboxLimits {
 interface Eldest {
   readonly id: number;
   readonly createdAt: number;
+}
+
+/** Whether what waits for a connection is at a limit, so that the policy holds for the next row. `now`: milliseconds UTC. */
+export function isAtLimit(
+  settings: TargetSettings,
+  { bytes, oldest }: Pick<OutboxDepth, 'bytes' | 'oldest'>,
+  now: number,
+): boolean {
+  return isTooBig(settings, bytes) || (oldest !== null && isTooOld(settings, oldest, now));
+}
+
+function isTooBig({ outboxMaxBytes }: TargetSettings, bytes: number): boolean {
+  return outboxMaxBytes !== null && bytes >= outboxMaxBytes;
+}
+
+function isTooOld({ outboxMaxAgeMs }: TargetSettings, createdAt: number, now: number): boolean {
+  return outboxMaxAgeMs !== null && now - createdAt > outboxMaxAgeMs;
 }
 
 interface Gap {
@@ -50,6 +69,13 @@ export function createOutboxLimits(sql: BetterSqlite3.Database): OutboxLimits {
   const count = sql.prepare(
     `INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`,
   );
+  const note = sql.prepare<[{ readonly rows: number; readonly now: number; readonly connectionId: number }]>(
+    `UPDATE outbox_depth SET
+       dropped = CASE WHEN dropped_at >= @now - ${DROP_RUN_MS} THEN dropped ELSE 0 END + @rows,
+       dropped_since = CASE WHEN dropped_at >= @now - ${DROP_RUN_MS} THEN dropped_since ELSE @now END,
+       dropped_at = @now
+     WHERE connection_id = @connectionId`,
+  );
 
   /** Takes rows away and writes the record of it. */
   function drop(connectionId: number, rows: readonly Eldest[], now: number): void {
@@ -68,15 +94,17 @@ export function createOutboxLimits(sql: BetterSqlite3.Database): OutboxLimits {
     insertGap.run(connectionId, OWN_DEVICE, cycleId, now, gapReadings(gap, now));
     count.run('dropped', rows.length + (known === undefined ? 0 : 1));
     count.run('rows', 1);
+    note.run({ rows: rows.length, now, connectionId });
   }
 
   return {
     makeRoom(connectionId, now) {
       const found = settingsOf.get(connectionId);
       if (found === undefined || found.settings === '{}') return 0;
-      const { outboxPolicy, outboxMaxBytes, outboxMaxAgeMs } = targetSettingsOf(found.settings);
-      const isFull = (): boolean => outboxMaxBytes !== null && (depth.get(connectionId)?.bytes ?? 0) >= outboxMaxBytes;
-      const isOld = ({ createdAt }: Eldest): boolean => outboxMaxAgeMs !== null && now - createdAt > outboxMaxAgeMs;
+      const settings = targetSettingsOf(found.settings);
+      const { outboxPolicy, outboxMaxBytes, outboxMaxAgeMs } = settings;
+      const isFull = (): boolean => isTooBig(settings, depth.get(connectionId)?.bytes ?? 0);
+      const isOld = ({ createdAt }: Eldest): boolean => isTooOld(settings, createdAt, now);
       const first = outboxMaxBytes === null && outboxMaxAgeMs === null ? undefined : eldest.get(connectionId, 1);
       if (first === undefined || !(isFull() || isOld(first))) return 0;
       if (outboxPolicy === 'refuse-polls') {

@@ -118,12 +118,27 @@ export interface OutboxDepth {
   readonly quarantined: number;
 }
 
+/** What the limits of the outbox took away: rows, and when the first and the last of them went, milliseconds UTC. */
+export interface Drops {
+  readonly rows: number;
+  readonly since: number;
+  readonly last: number;
+}
+
+export interface ConnectionDepth extends OutboxDepth {
+  readonly connectionId: number;
+  /** The latest run of drops, in which no hour passed without one; null where nothing was ever dropped. */
+  readonly drops: Drops | null;
+}
+
 export interface OutboxReader {
   /** Rows of a connection in the order they were committed, beginning after row `afterId` (0: from the first). */
   pending(connectionId: number, afterId: number, limit: number): OutboxRow[];
   /** Id of the connection's newest row that waits, 0 for none. */
   newest(connectionId: number): number;
   depth(): OutboxDepth;
+  /** The same for each connection for which a row was ever committed. */
+  depths(): readonly ConnectionDepth[];
   /** Rows of one connection that wait for delivery. */
   depthOf(connectionId: number): number;
 }
