@@ -4,7 +4,7 @@ import { scaledText } from '../core/decimal.ts';
 import type { Daemon } from '../daemon/daemon.ts';
 import type { Reading } from '../reading/reading.ts';
 import type { ThingsBoardDouble } from '../simulator/thingsboard/double.ts';
-import { table } from './table.ts';
+import { percent, table } from './table.ts';
 
 interface Row {
   readonly name: string;
@@ -56,8 +56,7 @@ export function demoView(daemon: Daemon, double: ThingsBoardDouble, nameOf: (met
   daemon.polling.on('failed', ({ meterId, error }) => Object.assign(rowOf(meterId), { error: error.code }));
   const summary = (): string => {
     const { cycles, readings, messages, publishRate } = daemon.figures();
-    const rate = publishRate === null ? '-' : `${(publishRate * 100).toFixed(1)}%`;
-    return `Cycles: ${cycles} | MQTT: ${messages} msgs (${rate}) | readings ${readings} | waiting ${daemon.outboxDepth().rows}`;
+    return `Cycles: ${cycles} | MQTT: ${messages} msgs (${percent(publishRate)}) | readings ${readings} | waiting ${daemon.outboxDepth().rows}`;
   };
   return {
     line: summary,

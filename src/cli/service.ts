@@ -5,6 +5,7 @@ import { type Clock, sleep } from '../runtime/clock.ts';
 import { type LogLevels, readLevels } from '../runtime/log-levels.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { ServiceManager } from '../runtime/service-manager.ts';
+import { percent } from './table.ts';
 
 export interface ServiceOptions {
   readonly daemon: Daemon;
@@ -92,9 +93,8 @@ async function reload(options: ServiceOptions): Promise<void> {
 
 function statusLine(daemon: Daemon, log: Logger): string {
   const { cycles, messages, publishRate } = daemon.figures();
-  const rate = publishRate === null ? '-' : `${(publishRate * 100).toFixed(1)}%`;
   const waiting = attempted(() => String(daemon.outboxDepth().rows), '?', log);
-  return `Cycles: ${cycles} | MQTT: ${messages} msgs (${rate}) | waiting ${waiting}`;
+  return `Cycles: ${cycles} | MQTT: ${messages} msgs (${percent(publishRate)}) | waiting ${waiting}`;
 }
 
 function ailmentsOf(daemon: Daemon, log: Logger): readonly string[] {

@@ -47,3 +47,8 @@ export function duration(seconds: number | null): string {
   if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86_400)} d`;
 }
+
+/** `99.1%` of a share from 0 to 1, `-` for none. */
+export function percent(share: number | null): string {
+  return share === null ? '-' : `${(share * 100).toFixed(1)}%`;
+}

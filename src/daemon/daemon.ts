@@ -294,7 +294,8 @@ export class Daemon {
     const entries: StatusEntry[] = this.board.takeChangedMeters((id) => this.fleet.connectionOf(id));
     const devices = { meters: this.devices.totals('meter'), lines: this.devices.totals('line') };
     const restartRequired = this.conduct.restartRequired();
-    const daemon = { ...this.board.daemon(this.publishers.messages()), devices, restartRequired };
+    const recentPublishRate = this.recentPublishRate();
+    const daemon = { ...this.board.daemon(this.publishers.messages()), recentPublishRate, devices, restartRequired };
     entries.push({ subject: 'daemon', json: JSON.stringify(daemon satisfies DaemonStatus) });
     for (const [id, line] of this.fleet.activeLines)
       entries.push({ subject: `line:${id}`, json: JSON.stringify(line.snapshot()) });
@@ -317,13 +318,17 @@ export class Daemon {
     return this.board.meterStatus(id, (meterId) => this.fleet.connectionOf(meterId));
   }
 
+  private recentPublishRate(): number | null {
+    return this.board.recentPublishRate(this.conduct.settings.alertPublishRateCycles);
+  }
+
   private alertFigures() {
     return {
       connections: this.publishers.statuses(),
       meter: (id: number) => this.statusOf(id),
       line: (id: number) => this.fleet.activeLines.get(id)?.snapshot(),
       outbox: this.outbox.depths(),
-      publishRate: this.board.recentPublishRate(this.conduct.settings.alertPublishRateCycles),
+      publishRate: this.recentPublishRate(),
       startedAt: this.board.startedAt,
     };
   }

@@ -95,6 +95,8 @@ export interface DaemonStatus {
   readonly roundTripsPerPoll: number | null;
   /** Totals over all meters and lines. */
   readonly devices: { readonly meters: DeviceTotals; readonly lines: DeviceTotals };
+  /** Of the last minute or more; null while there are too few cycles to say. */
+  readonly recentPublishRate: number | null;
   /** Settings that were changed and count from the next start. */
   readonly restartRequired: readonly string[];
 }
@@ -179,7 +181,7 @@ export class StatusBoard {
     return { cycles, readings: this.readings, publishRate: rate };
   }
 
-  daemon(messages: number): Omit<DaemonStatus, 'devices' | 'restartRequired'> {
+  daemon(messages: number): Omit<DaemonStatus, 'devices' | 'restartRequired' | 'recentPublishRate'> {
     const { avgMs, p50Ms, p95Ms, p99Ms } = this.pollTimes.summary();
     return {
       pid: process.pid,

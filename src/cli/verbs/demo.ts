@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import type { JsonValue } from '../../core/json.ts';
 import { Daemon } from '../../daemon/daemon.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../dlms/settings.ts';
-import { sleep, systemClock } from '../../runtime/clock.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { startVirtualMeters, type VirtualMeters } from '../../simulator/meter/fleet.ts';
 import { startThingsBoardDouble, type ThingsBoardDouble } from '../../simulator/thingsboard/double.ts';
 import { initDatabase } from '../../store/database.ts';
@@ -18,6 +18,8 @@ import { type Context, EXIT, untilOver, verb } from '../context.ts';
 import { DEMO_POINTS, type DemoVerdict, judge } from '../demo-verdict.ts';
 import { demoView } from '../demo-view.ts';
 import { type IncidentReport, startIncident } from '../incident.ts';
+import { liveView } from '../live-view.ts';
+import { percent } from '../table.ts';
 import { parseSeconds, parseWhole } from '../values.ts';
 import { withReadOnlyDatabase } from '../with-database.ts';
 
@@ -146,15 +148,8 @@ function showLive(context: Context, daemon: Daemon, double: ThingsBoardDouble): 
   const stopping = new AbortController();
   // Ids of a fresh database count from 1.
   const draw = demoView(daemon, double, (meterId) => demoMeterName(meterId - 1));
-  const terminal = process.stdout.isTTY === true;
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      if (terminal) process.stdout.write(`\x1b[H\x1b[J${draw.frame(process.stdout.rows ?? 24)}\n`);
-      else process.stdout.write(`${draw.line()}\n`);
-      await sleep(systemClock, terminal ? VIEW_EVERY_MS : PLAIN_VIEW_EVERY_MS, stopping.signal).catch(() => undefined);
-    }
-  };
-  const running = context.json ? Promise.resolve() : run();
+  const view = { ...draw, everyMs: VIEW_EVERY_MS, lineEveryMs: PLAIN_VIEW_EVERY_MS, signal: stopping.signal };
+  const running = context.json ? Promise.resolve() : liveView(view);
   return {
     async stop() {
       stopping.abort();
@@ -164,8 +159,7 @@ function showLive(context: Context, daemon: Daemon, double: ThingsBoardDouble): 
 }
 
 function verdictText({ meters, cycles, readings, messages, publishRate, lost, duplicates }: DemoVerdict): string {
-  const rate = publishRate === null ? '-' : `${(publishRate * 100).toFixed(1)}%`;
-  return `${meters} meters: ${cycles} cycles, ${readings} readings, ${messages} messages, publish rate ${rate}, lost ${lost}, duplicates ${duplicates}`;
+  return `${meters} meters: ${cycles} cycles, ${readings} readings, ${messages} messages, publish rate ${percent(publishRate)}, lost ${lost}, duplicates ${duplicates}`;
 }
 
 function incidentText(report: IncidentReport | null): string {
