@@ -107,3 +107,14 @@ export function parseTime(flag: string, text: string): number {
     ? time
     : fail('USAGE', `${flag} takes a time such as 2026-01-31T12:00:00Z, not "${text}"`);
 }
+
+/** `HOST:PORT`, `[IPv6]:PORT`, or `PORT` of this host alone. Throws INVALID_VALUE. */
+export function parseListenAddress(flag: string, text: string): { readonly host: string; readonly port: number } {
+  const [, bracketed, name, digits = ''] =
+    /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === '' || port > 65_535) {
+    fail('INVALID_VALUE', `${flag} takes HOST:PORT or PORT, not "${text}"`, { layer: 'cli' });
+  }
+  return { host: bracketed ?? name ?? '127.0.0.1', port };
+}

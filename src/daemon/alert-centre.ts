@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { rulesWithin } from '../alert/limits.ts';
-import { ALERT_RULES } from '../alert/rules.ts';
+import { ALERT_RULES, type AlertCode } from '../alert/rules.ts';
 import { asBridgeError } from '../core/errors.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
@@ -89,6 +89,10 @@ export class AlertCentre {
 
   private nameOf(connectionId: number): string {
     return connectionNames(this.fleet).get(connectionId) ?? `connection ${connectionId}`;
+  }
+
+  activeByCode(): ReadonlyMap<AlertCode, number> {
+    return this.desk.activeByCode();
   }
 
   /** Resolves when everything told so far is written. */

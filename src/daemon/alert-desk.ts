@@ -107,9 +107,13 @@ export class AlertDesk {
   }
 
   active(): number {
-    let active = 0;
-    for (const states of this.entries.values()) for (const state of states.values()) active += Number(state.active);
-    return active;
+    return [...this.activeByCode().values()].reduce((sum, active) => sum + active, 0);
+  }
+
+  activeByCode(): ReadonlyMap<AlertCode, number> {
+    return new Map(
+      [...this.entries].map(([code, states]) => [code, [...states.values()].filter(({ active }) => active).length]),
+    );
   }
 
   /** Resolves when everything told so far is written, or could not be. */

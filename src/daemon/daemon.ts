@@ -17,11 +17,12 @@ import type { Logger } from '../runtime/logger.ts';
 import { programVersion } from '../runtime/version.ts';
 import { acquireDaemonLock, type DaemonLock } from '../store/daemon-lock.ts';
 import { DAEMON_BUSY_MS, type Database, openDatabase } from '../store/database.ts';
-import { type BridgeSettings, loadBridgeSettings } from '../store/fleet/bridge-settings.ts';
+import type { BridgeSettings } from '../store/fleet/bridge-settings.ts';
 import { connectionsOfBridge, loadFleet } from '../store/fleet/load.ts';
 import { revision } from '../store/fleet/revision.ts';
+import type { Fleet } from '../store/fleet/types.ts';
 import { createOutboxReader } from '../store/local/outbox-reader.ts';
-import { loadStatus } from '../store/local/status.ts';
+import { loadStatus, loadTotals } from '../store/local/status.ts';
 import type { OutboxDepth, OutboxReader, StatusEntry, Writer } from '../store/local/types.ts';
 import { openWriter } from '../store/local/writer.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
@@ -32,6 +33,7 @@ import { AttributeTeller } from './attribute-teller.ts';
 import { admissionOf, BridgeConduct } from './bridge-conduct.ts';
 import { DeviceNotices } from './device-notices.ts';
 import { FleetRunner } from './fleet-runner.ts';
+import { type Gauges, targetGauges } from './gauges.ts';
 import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { PublisherSet } from './publisher-set.ts';
@@ -90,9 +92,8 @@ export class Daemon {
   private readonly conduct: BridgeConduct;
   private readonly stopping = new AbortController();
   private readonly loops: Promise<void>[] = [];
-  private revision = -1;
-  /** Connections of the bridge's own devices. */
-  private bridgeConnections: readonly number[] = [];
+  /** What was applied last. */
+  private configured: Fleet;
   private shortestIntervalMs = Number.POSITIVE_INFINITY;
 
   /** Throws DAEMON_ALREADY_RUNNING, DATABASE_*, NOT_INITIALISED, SEALING_KEY_*. Starts with the broker and all meters away. */
@@ -132,7 +133,8 @@ export class Daemon {
     const { clock, log } = options;
     const onListenerError = (error: unknown): void =>
       log.error({ err: asBridgeError(error).message }, 'listener failed');
-    const settings = loadBridgeSettings(database);
+    this.configured = loadFleet(database);
+    const { settings } = this.configured;
     this.options = options;
     this.conduct = new BridgeConduct(options.levels ?? { prefer: () => {} }, settings);
     this.lock = lock;
@@ -242,6 +244,22 @@ export class Daemon {
     return this.applyConfiguration();
   }
 
+  /** Throws DATABASE_*. */
+  gauges(): Gauges {
+    const { configured } = this;
+    const recentPublishRate = this.recentPublishRate();
+    const queued = [...this.fleet.activeLines.values()].map((line) => line.snapshot().queued);
+    return {
+      now: this.hostClock.time.now(),
+      daemon: { ...this.board.daemon(this.publishers.messages()), recentPublishRate },
+      devices: { meter: this.devices.totals('meter'), line: this.devices.totals('line') },
+      jobsQueued: queued.reduce((sum, jobs) => sum + jobs, 0),
+      targets: targetGauges(configured, this.outbox.depths(), this.publishers.statuses()),
+      totals: loadTotals(this.database),
+      alerts: this.alerts.activeByCode(),
+    };
+  }
+
   outboxDepth(): OutboxDepth {
     return this.outbox.depth();
   }
@@ -278,16 +296,16 @@ export class Daemon {
     await this.publishers.apply(fleet);
     this.publishers.lookAgain();
     this.fleet.apply(fleet);
-    this.bridgeConnections = connectionsOfBridge(fleet).map(({ id }) => id);
     this.alerts.apply(fleet);
     this.attributes.apply(fleet);
-    this.revision = fleet.revision;
+    this.configured = fleet;
     this.shortestIntervalMs = Math.min(...fleet.groups.map(({ intervalMs }) => intervalMs));
     this.options.log.info({ revision: fleet.revision, meters: fleet.meters.length }, 'configuration applied');
   }
 
   private async followConfiguration(): Promise<void> {
-    if (!this.stopping.signal.aborted && revision(this.database) !== this.revision) await this.applyConfiguration();
+    if (!this.stopping.signal.aborted && revision(this.database) !== this.configured.revision)
+      await this.applyConfiguration();
   }
 
   private async saveStatus(): Promise<void> {
@@ -334,8 +352,9 @@ export class Daemon {
   }
 
   private async publishNotice(notice: AlertNotice): Promise<void> {
-    await this.writer.commitCycle(noticeCommit(notice, this.bridgeConnections, this.hostClock.time.doubt()));
-    this.publishers.notify(this.bridgeConnections);
+    const connectionIds = connectionsOfBridge(this.configured).map(({ id }) => id);
+    await this.writer.commitCycle(noticeCommit(notice, connectionIds, this.hostClock.time.doubt()));
+    this.publishers.notify(connectionIds);
   }
 
   private summarise(): void {

@@ -2,12 +2,15 @@
 import type { Command } from 'commander';
 import { settingNamed } from '../../core/setting.ts';
 import { Daemon } from '../../daemon/daemon.ts';
+import type { MetricsEndpoint } from '../../daemon/metrics-endpoint.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
 import { noServiceManager, serviceManagerOf } from '../../runtime/service-manager.ts';
+import { programVersion } from '../../runtime/version.ts';
 import { BRIDGE_SETTINGS, type BridgeSettings } from '../../store/fleet/bridge-settings.ts';
 import { type Context, EXIT, untilOver, verb } from '../context.ts';
 import { applyLevels, startService } from '../service.ts';
-import { parseDeclared, parseSeconds } from '../values.ts';
+import { parseDeclared, parseListenAddress, parseSeconds } from '../values.ts';
 
 export function registerRun(program: Command): void {
   const command = program
@@ -15,6 +18,7 @@ export function registerRun(program: Command): void {
     .description('the daemon: polls the meters and publishes their readings')
     .option('--for <seconds>', 'stop after this time, once everything is delivered (at most 30 s more)')
     .option('--log-levels <file>', 'levels of the log, read again at SIGHUP (or DLMS_LOG_LEVELS)')
+    .option('--metrics <address>', 'HTTP for monitoring at HOST:PORT or PORT of 127.0.0.1 (or DLMS_METRICS)')
     .action(verb(run, { logLevel: 'info', logTo: 'stdout' }));
   for (const [name, flag] of Object.entries(FLAGS)) {
     const { about } = settingNamed(BRIDGE_SETTINGS, name);
@@ -33,6 +37,7 @@ const FLAGS = {
 interface RunFlags extends Partial<Record<keyof typeof FLAGS, string>> {
   readonly logLevels?: string;
   readonly for?: string;
+  readonly metrics?: string;
 }
 
 /** Throws USAGE, naming the flag. */
@@ -56,20 +61,33 @@ async function run(context: Context, command: Command): Promise<number> {
     pid: process.pid,
     onError: (error) => log.error({ err: error.message }, 'systemd cannot be told how the daemon is'),
   });
-  const daemon = await Daemon.start({
-    databasePath: context.databasePath,
-    clock: systemClock,
-    log,
-    levels,
-    overrides: overridesFrom(flags),
+  const overrides = overridesFrom(flags);
+  const endpoint = await metricsAt(flags.metrics ?? process.env.DLMS_METRICS ?? '', log);
+  const { databasePath } = context;
+  const starting = Daemon.start({ databasePath, clock: systemClock, log, levels, overrides });
+  const daemon = await starting.catch(async (error: unknown) => {
+    await endpoint?.close();
+    throw error;
   });
+  endpoint?.serve(daemon);
   const service = startService({ daemon, manager, clock: systemClock, log, levels, levelsFile });
   await untilOver(context.signal, lasting);
   log.info({}, 'stopping: delivering what is left');
   service.stopping();
+  endpoint?.stopping();
   const { drained, ...figures } = await daemon.stop();
   await service.end();
+  await endpoint?.close();
   if (context.json) context.print({ ...figures, drained }, () => '');
   // To systemd a stop with rows left is no failure: they are in the outbox, and the next start delivers them.
   return drained || manager !== noServiceManager ? EXIT.done : EXIT.failed;
+}
+
+/** Null when none is wanted. Throws INVALID_VALUE, also for a port in use. */
+async function metricsAt(address: string, log: Logger): Promise<MetricsEndpoint | null> {
+  if (address === '') return null;
+  const { host, port } = parseListenAddress('--metrics', address);
+  // The library that writes them takes its time to load.
+  const { MetricsEndpoint: Endpoint } = await import('../../daemon/metrics-endpoint.ts');
+  return Endpoint.start({ host, port, version: programVersion(), clock: systemClock, log });
 }
