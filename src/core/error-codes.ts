@@ -528,6 +528,18 @@ export const ERROR_CODES = {
     'name the stored meter instead of the link: the daemon then does it between its polls',
   ),
   INTERRUPTED: row('cli', 'config', true, 'stopped by a signal'),
+  WEBHOOK_UNREACHABLE: row(
+    'daemon',
+    'server',
+    true,
+    'it is tried again: can this host reach the address of `alertWebhook`, and is the receiver well?',
+  ),
+  WEBHOOK_REFUSED: row(
+    'daemon',
+    'config',
+    false,
+    'compare `alertWebhook` with what the receiver wants: its address as it is now, and its token',
+  ),
   STOPPING: row('daemon', 'internal', true, 'the daemon is stopping'),
   INTERNAL: row('daemon', 'internal', false, 'a fault of this program: please report it with the log'),
 } as const satisfies Record<string, ErrorMeaning>;

@@ -1,5 +1,6 @@
 /** Alerts in the daemon: looks at its figures every little while, hears of conflicts at once, and tells the outside. */
 import { statfs } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { rulesWithin } from '../alert/limits.ts';
 import { ALERT_RULES, type AlertCode } from '../alert/rules.ts';
@@ -17,6 +18,7 @@ import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { rivalsAt } from '../thingsboard/rival.ts';
 import { AlertDesk, type AlertNotice } from './alert-desk.ts';
 import { conflictDetail, connectionNames, type Figures, forgetGone, observations } from './alert-watch.ts';
+import { AlertWebhook } from './alert-webhook.ts';
 import { fewCountersLeft } from './security-ports.ts';
 
 export interface AlertCentreDependencies {
@@ -40,6 +42,7 @@ const RIVAL_LOOK_EVERY_MS = 500;
 export class AlertCentre {
   private readonly deps: AlertCentreDependencies;
   private readonly desk: AlertDesk;
+  private readonly webhook: AlertWebhook;
   private fleet: Fleet;
 
   /** Throws DATABASE_*. */
@@ -47,7 +50,12 @@ export class AlertCentre {
     const { database, writer, clock, hostTime, log, thingsboard, onNotice } = deps;
     this.deps = deps;
     this.fleet = loadFleet(database);
-    this.desk = new AlertDesk({ writer, clock, hostTime, log, earlier: loadAlerts(database), onNotice });
+    this.webhook = new AlertWebhook({ clock, log, bridge: hostname() });
+    const tell = (notice: AlertNotice): void => {
+      onNotice(notice);
+      this.webhook.tell(notice);
+    };
+    this.desk = new AlertDesk({ writer, clock, hostTime, log, earlier: loadAlerts(database), onNotice: tell });
     thingsboard.on('conflict', ({ connectionId, clientId, error }) => {
       const subject = this.nameOf(connectionId);
       const detail = (): string => conflictDetail(clientId, error.message);
@@ -65,6 +73,7 @@ export class AlertCentre {
     const names = new Map(this.fleet.meters.map(({ id, name }) => [id, name]));
     this.fleet = fleet;
     this.desk.judgeBy(rulesWithin(fleet.settings));
+    this.webhook.pointTo(fleet.settings.alertWebhook);
     for (const { id, name } of fleet.meters) {
       const before = names.get(id) ?? name;
       if (before !== name) this.desk.rename(before, name);
@@ -95,9 +104,10 @@ export class AlertCentre {
     return this.desk.activeByCode();
   }
 
-  /** Resolves when everything told so far is written. */
-  written(): Promise<void> {
-    return this.desk.written();
+  /** Resolves when everything told so far is written; what the webhook did not take is lost to it. */
+  async stop(): Promise<void> {
+    await this.webhook.stop();
+    await this.desk.written();
   }
 
   private async lookForRival(connectionId: number, subject: string): Promise<void> {

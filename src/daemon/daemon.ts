@@ -10,7 +10,7 @@ import { Admission } from '../line/admission.ts';
 import { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/events.ts';
 import type { PushEvents } from '../polling/push-events.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { EventBus } from '../runtime/events.ts';
 import type { LogLevels } from '../runtime/log-levels.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -36,6 +36,7 @@ import { FleetRunner } from './fleet-runner.ts';
 import { type Gauges, targetGauges } from './gauges.ts';
 import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
+import { Loops } from './loops.ts';
 import { PublisherSet } from './publisher-set.ts';
 import { logPushes } from './push-board.ts';
 import { type DaemonFigures, type DaemonStatus, earlierMeters, type MeterStatus, StatusBoard } from './status-board.ts';
@@ -91,10 +92,9 @@ export class Daemon {
   private readonly vitals: VitalSigns;
   private readonly conduct: BridgeConduct;
   private readonly stopping = new AbortController();
-  private readonly loops: Promise<void>[] = [];
+  private readonly loops: Loops;
   /** What was applied last. */
   private configured: Fleet;
-  private shortestIntervalMs = Number.POSITIVE_INFINITY;
 
   /** Throws DAEMON_ALREADY_RUNNING, DATABASE_*, NOT_INITIALISED, SEALING_KEY_*. Starts with the broker and all meters away. */
   static async start(options: DaemonOptions): Promise<Daemon> {
@@ -136,6 +136,7 @@ export class Daemon {
     this.configured = loadFleet(database);
     const { settings } = this.configured;
     this.options = options;
+    this.loops = new Loops(clock, log, this.stopping.signal);
     this.conduct = new BridgeConduct(options.levels ?? { prefer: () => {} }, settings);
     this.lock = lock;
     this.database = database;
@@ -184,7 +185,7 @@ export class Daemon {
       thingsboard: this.thingsboard,
       figures: () => this.alertFigures(),
       signal: this.stopping.signal,
-      onNotice: (notice) => void this.attempt(() => this.publishNotice(notice)),
+      onNotice: (notice) => void this.loops.attempt(() => this.publishNotice(notice)),
     });
     this.attributes = new AttributeTeller({
       database,
@@ -202,7 +203,7 @@ export class Daemon {
       clock,
       log: log.child({ room: 'thingsboard' }),
       signal: this.stopping.signal,
-      changed: () => this.attempt(() => this.followConfiguration()),
+      changed: () => this.loops.attempt(() => this.followConfiguration()),
       settled: (connectionId, device) => this.publishers.settled(connectionId, device),
     });
     this.polling.on('committed', ({ connectionIds }) => this.publishers.notify(connectionIds));
@@ -216,14 +217,14 @@ export class Daemon {
   }
 
   private beginLoops(): void {
-    this.loops.push(
-      this.every(HOST_CLOCK_EVERY_MS, () => this.hostClock.look()),
-      this.every(REVISION_EVERY_MS, () => this.followConfiguration().finally(() => this.vitals.beat('configuration'))),
-      this.every(STATUS_EVERY_MS, () => this.saveStatus().finally(() => this.vitals.beat('database'))),
-      this.every(ALERTS_EVERY_MS, () => this.alerts.look()),
-      this.every(ATTRIBUTES_EVERY_MS, () => this.attributes.look()),
-      this.every(SUMMARY_EVERY_MS, () => this.summarise()),
+    this.loops.every(HOST_CLOCK_EVERY_MS, () => this.hostClock.look());
+    this.loops.every(REVISION_EVERY_MS, () =>
+      this.followConfiguration().finally(() => this.vitals.beat('configuration')),
     );
+    this.loops.every(STATUS_EVERY_MS, () => this.saveStatus().finally(() => this.vitals.beat('database')));
+    this.loops.every(ALERTS_EVERY_MS, () => this.alerts.look());
+    this.loops.every(ATTRIBUTES_EVERY_MS, () => this.attributes.look());
+    this.loops.every(SUMMARY_EVERY_MS, () => this.summarise());
   }
 
   figures(): DaemonFigures {
@@ -234,7 +235,7 @@ export class Daemon {
   ailments(): readonly string[] {
     return this.vitals.ailments({
       connectedMeters: this.devices.totals('meter').connected,
-      shortestIntervalMs: this.shortestIntervalMs,
+      shortestIntervalMs: Math.min(...this.configured.groups.map(({ intervalMs }) => intervalMs)),
       connections: this.publishers.statuses(),
     });
   }
@@ -272,10 +273,10 @@ export class Daemon {
     const drained = await this.publishers.drain(DRAIN_MS);
     await this.publishers.stop();
     await this.notices.stored();
-    await Promise.all(this.loops);
-    await this.alerts.written();
+    await this.loops.ended();
+    await this.alerts.stop();
     // A database that cannot be written must not keep the daemon from ending.
-    await this.attempt(() => this.saveStatusNow());
+    await this.loops.attempt(() => this.saveStatusNow());
     this.summarise();
     const outcome = { ...this.figures(), drained };
     if (!drained)
@@ -299,7 +300,6 @@ export class Daemon {
     this.alerts.apply(fleet);
     this.attributes.apply(fleet);
     this.configured = fleet;
-    this.shortestIntervalMs = Math.min(...fleet.groups.map(({ intervalMs }) => intervalMs));
     this.options.log.info({ revision: fleet.revision, meters: fleet.meters.length }, 'configuration applied');
   }
 
@@ -359,25 +359,5 @@ export class Daemon {
 
   private summarise(): void {
     logSummary(this.options.log, this.figures());
-  }
-
-  /** Does something again and again until the daemon stops; a failure is logged and the next turn tries again. */
-  private async every(ms: number, action: () => Promise<void> | void): Promise<void> {
-    const { signal } = this.stopping;
-    while (!signal.aborted) {
-      await this.attempt(async () => {
-        await sleep(this.options.clock, ms, signal);
-        await action();
-      });
-    }
-  }
-
-  private async attempt(action: () => Promise<void>): Promise<void> {
-    try {
-      await action();
-    } catch (thrown) {
-      const error = asBridgeError(thrown);
-      if (error.code !== 'STOPPING') this.options.log.error({ code: error.code }, error.message);
-    }
   }
 }

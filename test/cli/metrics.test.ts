@@ -45,7 +45,7 @@ test.concurrent('a daemon at work, until it stops', async ({ onTestFinished }) =
 
 test.concurrent('by DLMS_METRICS; a port in use is said before anything is begun', async ({ onTestFinished }) => {
   const bench = newBench(onTestFinished);
-  await init(bench, 'mqtt://127.0.0.1:1');
+  await init(bench, (await simulateThingsBoard(bench)).url);
   const address = `127.0.0.1:${await freePort()}`;
   const first = bench.start(['run'], { env: { DLMS_METRICS: address } });
   expect(await addressOf(first)).toBe(`http://${address}`);
