@@ -95,7 +95,10 @@ function clockRule(predicate) {
 }
 
 /** Alerts of the daemon by which readings are not delivered or not kept. */
-const CRITICAL = ['TOKEN_CONFLICT', 'PUBLISH_RATE_LOW', 'CREDENTIALS_REFUSED', 'DATABASE_REFUSES'];
+const CRITICAL = [
+  ...['TOKEN_CONFLICT', 'PUBLISH_RATE_LOW', 'CREDENTIALS_REFUSED'],
+  ...['OUTBOX_FULL', 'OUTBOX_DROPPED', 'DATABASE_REFUSES'],
+];
 
 /** Of devices with the profile `dlms-bridge`: the bridge's own. */
 export const BRIDGE_ALARMS = [
