@@ -41,8 +41,13 @@ export function openListener(options: ListenerOptions): Promise<Listening> {
 
 type Place = { readonly host: string; readonly port: number };
 
-function onTcp({ callers }: ListenerOptions, { host, port }: Place): Promise<Listening> {
-  return listenTcp({ host, port, onConnection: (transport, from) => callers.accept(transport, from) });
+function onTcp({ callers, log }: ListenerOptions, { host, port }: Place): Promise<Listening> {
+  return listenTcp({
+    host,
+    port,
+    onConnection: (transport, from) => callers.accept(transport, from),
+    onRefused: ({ message }) => log.warn({ host, port, err: message }, 'a call was not taken'),
+  });
 }
 
 /** Each datagram is a message of its own, but for blocks of one sender, which come in several. */

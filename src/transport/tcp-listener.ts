@@ -12,6 +12,8 @@ export interface TcpListenerOptions {
   readonly port: number;
   /** Called for every connection, with the IP address it comes from; nothing is read before its transport is opened. */
   onConnection(transport: Transport, from: string): void;
+  /** A connection could not be taken, for want of files; listening goes on. */
+  onRefused?(error: Error): void;
 }
 
 export interface TcpListener {
@@ -21,7 +23,7 @@ export interface TcpListener {
 }
 
 /** Resolves when connections are accepted. Throws INVALID_VALUE when the port is taken or not allowed. */
-export async function listenTcp({ host, port, onConnection }: TcpListenerOptions): Promise<TcpListener> {
+export async function listenTcp({ host, port, onConnection, onRefused }: TcpListenerOptions): Promise<TcpListener> {
   const sockets = new Set<Socket>();
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     sockets.add(socket);
@@ -38,6 +40,8 @@ export async function listenTcp({ host, port, onConnection }: TcpListenerOptions
       hint: 'choose another port, or stop the program that uses it',
     });
   }
+  // Unheard it would end the process.
+  server.on('error', (error) => onRefused?.(error));
   return {
     port: (server.address() as AddressInfo).port,
     async close() {

@@ -1,7 +1,8 @@
 /** `listen` as a process: pushes over TCP, UDP and a serial line, confirmed and ciphered ones, and what is none. */
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { concat, fromHex, toHex } from '../../src/core/bytes.ts';
@@ -69,6 +70,29 @@ describe.concurrent('listen', () => {
     expect(listening.stdout).toContain('wPort 1 (confirmed)\n');
     expect(listening.stdout).toContain('discarded 1 octets at 0: octets outside a wrapper message\n');
     expect((await listening.stop('SIGINT')).status).toBe(0);
+  });
+
+  test('TCP: without a file left for a connection it goes on, and takes the next when there is one', async ({
+    onTestFinished,
+  }) => {
+    const bench = newBench(onTestFinished);
+    const port = await freePort();
+    const listening = bench.start(['listen', `tcp://127.0.0.1:${port}`, '--json']);
+    await connected(bench, port);
+    // Files that are open stay open; there are none for more than a few connections.
+    const files = readdirSync(`/proc/${listening.pid}/fd`).length;
+    execFileSync('prlimit', ['--pid', String(listening.pid), `--nofile=${files + 4}`]);
+    const many = Array.from({ length: 20 }, () => connect({ host: '127.0.0.1', port }).on('error', () => undefined));
+    await eventually(
+      'some of them are turned away',
+      () => many.some(({ destroyed, closed }) => destroyed || closed) || null,
+    );
+    for (const socket of many) socket.destroy();
+    const late = await connected(bench, port);
+    late.write(encodeWrapper(1, 103, CONFIRMED));
+    const [answer] = (await once(late, 'data')) as [Buffer];
+    expect(toHex(answer)).toContain(CONFIRMATION);
+    expect((await ended(listening)).pushes).toHaveLength(1);
   });
 
   test('agreed keys and signatures', async ({ onTestFinished }) => {
