@@ -38,8 +38,8 @@ if [ "$1" = configure ]; then
   fi
   if runs_systemd; then
     systemctl daemon-reload
-    systemctl enable --quiet dlms-multi-meter.service dlms-health-check.timer
+    systemctl enable --quiet dlms-multi-meter.service dlms-health-check.timer dlms-backup.timer
     # Before `dlms init` the unit's condition fails, which is no error.
-    systemctl restart dlms-multi-meter.service dlms-health-check.timer || true
+    systemctl restart dlms-multi-meter.service dlms-health-check.timer dlms-backup.timer || true
   fi
 fi

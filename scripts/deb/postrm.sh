@@ -9,5 +9,5 @@ if [ "$1" = purge ]; then
 fi
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload || true
-  systemctl reset-failed dlms-multi-meter.service dlms-health-check.service 2>/dev/null || true
+  systemctl reset-failed dlms-multi-meter.service dlms-health-check.service dlms-backup.service 2>/dev/null || true
 fi

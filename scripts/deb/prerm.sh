@@ -4,7 +4,7 @@ set -e
 
 if [ -d /run/systemd/system ]; then
   if [ "$1" = remove ]; then
-    systemctl disable --quiet --now dlms-health-check.timer dlms-multi-meter.service || true
+    systemctl disable --quiet --now dlms-health-check.timer dlms-backup.timer dlms-multi-meter.service || true
   else
     systemctl stop dlms-multi-meter.service || true
   fi

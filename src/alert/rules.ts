@@ -163,6 +163,13 @@ export const ALERT_RULES = {
     clearAfterMs: 5 * SECOND,
     hint: 'readings cannot be stored: see the error of the meters in `status`',
   },
+  DATABASE_REPAIRED: {
+    severity: 'critical',
+    limit: STATE,
+    raiseAfterMs: 0,
+    clearAfterMs: 0,
+    hint: 'look after the disk (dmesg, smartctl), compare the configuration; then `dlms alerts ack DATABASE_REPAIRED`',
+  },
 } as const satisfies Readonly<Record<string, AlertRule>>;
 
 export type AlertCode = keyof typeof ALERT_RULES;

@@ -35,6 +35,8 @@ const VERBS: Readonly<Record<string, () => Promise<Register>>> = {
   settings: async () => (await import('./verbs/settings.ts')).registerSettings,
   import: async () => (await import('./verbs/import.ts')).registerImport,
   export: async () => (await import('./verbs/export.ts')).registerExport,
+  backup: async () => (await import('./verbs/backup.ts')).registerBackup,
+  restore: async () => (await import('./verbs/restore.ts')).registerRestore,
   read: async () => (await import('./verbs/read.ts')).registerRead,
   scan: async () => (await import('./verbs/scan.ts')).registerScan,
   profile: async () => (await import('./verbs/profile.ts')).registerProfile,

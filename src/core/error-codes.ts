@@ -414,7 +414,12 @@ export const ERROR_CODES = {
     true,
     'delivery is behind: see `status`; polls go on by themselves, or set another limit or policy with `target edit`',
   ),
-  DATABASE_CORRUPT: row('store', 'internal', false, 'the database is damaged: restore the last backup'),
+  DATABASE_CORRUPT: row(
+    'store',
+    'internal',
+    false,
+    'the database is damaged: the next start of the daemon repairs it from a backup, `dlms restore` by hand',
+  ),
   DATABASE_TOO_NEW: row(
     'store',
     'config',

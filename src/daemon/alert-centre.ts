@@ -12,7 +12,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Database } from '../store/database.ts';
 import { loadFleet } from '../store/fleet/load.ts';
 import type { Fleet } from '../store/fleet/types.ts';
-import { loadAlerts } from '../store/local/alerts.ts';
+import { awaitsNote, loadAlerts } from '../store/local/alerts.ts';
 import type { Writer } from '../store/local/types.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { rivalsAt } from '../thingsboard/rival.ts';
@@ -81,6 +81,11 @@ export class AlertCentre {
     forgetGone(this.desk, fleet);
   }
 
+  /** Tells of something that happened; the alert stays until somebody takes note of it. */
+  announce(code: 'DATABASE_REPAIRED', detail: string): void {
+    this.desk.announce(code, 'daemon', detail);
+  }
+
   async look(): Promise<void> {
     const { database, hostTime, figures } = this.deps;
     // A doubt is short: it must not pass while a slow disk is asked.
@@ -94,6 +99,8 @@ export class AlertCentre {
       countersLeft: fewCountersLeft(database, this.fleet, ALERT_RULES.KEY_COUNTER_NEAR_END.limit.clear),
     };
     for (const observation of observations({ ...figures(), ...found })) this.desk.observe(observation);
+    const value = awaitsNote(database, 'DATABASE_REPAIRED');
+    this.desk.observe({ code: 'DATABASE_REPAIRED', subject: 'daemon', value, detail: () => '' });
   }
 
   private nameOf(connectionId: number): string {

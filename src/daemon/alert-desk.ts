@@ -73,6 +73,12 @@ export class AlertDesk {
     if (change !== null) this.tell(code, subject, change, change === 'raised' ? detail() : '');
   }
 
+  /** Raises an alert about something that is over already: it stays until its observation says otherwise. */
+  announce(code: AlertCode, subject: string, detail: string): void {
+    this.keep(code, subject, ACTIVE);
+    this.tell(code, subject, 'raised', detail);
+  }
+
   /** Clears what is about subjects that are no more: a meter or target that was removed. */
   keepOnly(codes: readonly AlertCode[], subjects: ReadonlySet<string>): void {
     for (const code of codes) {

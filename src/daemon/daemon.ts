@@ -5,7 +5,7 @@
 
 import { hostname } from 'node:os';
 import { CommandExecutor } from '../command/executor.ts';
-import { asBridgeError } from '../core/errors.ts';
+import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import { Admission } from '../line/admission.ts';
 import { DeviceManager } from '../line/device-manager.ts';
 import type { PollingEvents } from '../polling/events.ts';
@@ -16,15 +16,13 @@ import type { LogLevels } from '../runtime/log-levels.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { programVersion } from '../runtime/version.ts';
 import { acquireDaemonLock, type DaemonLock } from '../store/daemon-lock.ts';
-import { DAEMON_BUSY_MS, type Database, openDatabase } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
 import type { BridgeSettings } from '../store/fleet/bridge-settings.ts';
 import { connectionsOfBridge, loadFleet } from '../store/fleet/load.ts';
 import { revision } from '../store/fleet/revision.ts';
 import type { Fleet } from '../store/fleet/types.ts';
-import { createOutboxReader } from '../store/local/outbox-reader.ts';
 import { loadStatus, loadTotals } from '../store/local/status.ts';
 import type { OutboxDepth, OutboxReader, StatusEntry, Writer } from '../store/local/types.ts';
-import { openWriter } from '../store/local/writer.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { AlertCentre } from './alert-centre.ts';
 import type { AlertNotice } from './alert-desk.ts';
@@ -37,6 +35,7 @@ import { type Gauges, targetGauges } from './gauges.ts';
 import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { Loops } from './loops.ts';
+import { type OpenedStore, openStore } from './opened-store.ts';
 import { PublisherSet } from './publisher-set.ts';
 import { logPushes } from './push-board.ts';
 import { type DaemonFigures, type DaemonStatus, earlierMeters, type MeterStatus, StatusBoard } from './status-board.ts';
@@ -66,8 +65,6 @@ const STATUS_EVERY_MS = 2000;
 const ALERTS_EVERY_MS = 5000;
 const ATTRIBUTES_EVERY_MS = 2000;
 const SUMMARY_EVERY_MS = 60_000;
-/** How long acknowledgements and status wait for a cycle to be stored with: sent or told again they do no harm. */
-const REST_WITHIN_MS = 1000;
 /** How long delivering what is left may take when the daemon stops. */
 const DRAIN_MS = 30_000;
 
@@ -79,6 +76,7 @@ export class Daemon {
   readonly board: StatusBoard;
   private readonly options: DaemonOptions;
   private readonly lock: DaemonLock;
+  private readonly store: OpenedStore;
   private readonly database: Database;
   private readonly writer: Writer;
   private readonly outbox: OutboxReader;
@@ -96,23 +94,21 @@ export class Daemon {
   /** What was applied last. */
   private configured: Fleet;
 
-  /** Throws DAEMON_ALREADY_RUNNING, DATABASE_*, NOT_INITIALISED, SEALING_KEY_*. Starts with the broker and all meters away. */
+  /**
+   * Repairs a damaged database from its backup first. Throws DAEMON_ALREADY_RUNNING, DATABASE_*, NOT_INITIALISED,
+   * SEALING_KEY_*. Starts with the broker and all meters away.
+   */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { databasePath, clock, log, writerThread: thread = true } = options;
     const lock = acquireDaemonLock(databasePath);
-    let writer: Writer | null = null;
-    let database: Database | null = null;
+    let store: OpenedStore | null = null;
     let daemon: Daemon | null = null;
     try {
-      writer = await openWriter(databasePath, {
-        thread,
-        clock,
-        logger: log.child({ room: 'store' }),
-        patience: { commitMs: () => daemon?.commitWithinMs() ?? 0, restMs: REST_WITHIN_MS },
-      });
-      database = openDatabase(databasePath, { readonly: true, busyTimeoutMs: DAEMON_BUSY_MS });
-      daemon = new Daemon(options, lock, database, writer);
+      const commitWithinMs = (): number => daemon?.commitWithinMs() ?? 0;
+      store = await openStore({ databasePath, clock, log: log.child({ room: 'store' }), thread, commitWithinMs });
+      daemon = new Daemon(options, lock, store);
       await daemon.applyConfiguration();
+      if (store.repair !== null) daemon.alerts.announce('DATABASE_REPAIRED', store.repair.detail);
       // What an earlier process left there must not pass for ours.
       await daemon.saveStatusNow();
       daemon.beginLoops();
@@ -122,26 +118,27 @@ export class Daemon {
       // Whatever goes on would keep the process of a daemon that never was.
       await Promise.all([daemon?.commands.stop(), daemon?.fleet.stop()]);
       await daemon?.publishers.stop();
-      await writer?.close();
-      database?.close();
+      await store?.close();
       lock.release();
       throw error;
     }
   }
 
-  private constructor(options: DaemonOptions, lock: DaemonLock, database: Database, writer: Writer) {
+  private constructor(options: DaemonOptions, lock: DaemonLock, store: OpenedStore) {
+    const { database, writer, outbox } = store;
     const { clock, log } = options;
     const onListenerError = (error: unknown): void =>
       log.error({ err: asBridgeError(error).message }, 'listener failed');
     this.configured = loadFleet(database);
     const { settings } = this.configured;
     this.options = options;
-    this.loops = new Loops(clock, log, this.stopping.signal);
+    this.loops = new Loops(clock, log, this.stopping.signal, (error) => store.damage.hear(error));
     this.conduct = new BridgeConduct(options.levels ?? { prefer: () => {} }, settings);
     this.lock = lock;
+    this.store = store;
     this.database = database;
     this.writer = writer;
-    this.outbox = createOutboxReader(database);
+    this.outbox = outbox;
     this.polling = new EventBus<PollingEvents>(onListenerError);
     this.pushes = new EventBus<PushEvents>(onListenerError);
     this.thingsboard = new EventBus<ThingsBoardEvents>(onListenerError);
@@ -231,6 +228,11 @@ export class Daemon {
     return { ...this.board.figures(), messages: this.publishers.messages() };
   }
 
+  /** Resolves when the daemon cannot go on and has to be started anew. */
+  get failed(): Promise<BridgeError> {
+    return this.store.damage.found;
+  }
+
   /** What does not go on as it should, in words; empty while all does. */
   ailments(): readonly string[] {
     return this.vitals.ailments({
@@ -269,26 +271,28 @@ export class Daemon {
   async stop(): Promise<DaemonOutcome> {
     this.stopping.abort();
     this.writer.hurry();
-    await Promise.all([this.commands.stop(), this.fleet.stop()]);
-    const drained = await this.publishers.drain(DRAIN_MS);
-    await this.publishers.stop();
-    await this.notices.stored();
-    await this.loops.ended();
-    await this.alerts.stop();
-    // A database that cannot be written must not keep the daemon from ending.
-    await this.loops.attempt(() => this.saveStatusNow());
-    this.summarise();
-    const outcome = { ...this.figures(), drained };
-    if (!drained)
-      this.options.log.warn(
-        { rows: this.outbox.depth().rows },
-        'rows are left in the outbox; the next start delivers them',
-      );
-    // The writer last: the last handle to close folds the write-ahead log into the database.
-    this.database.close();
-    await this.writer.close();
-    this.lock.release();
-    return outcome;
+    try {
+      await Promise.all([this.commands.stop(), this.fleet.stop()]);
+      // What is delivered from a damaged database could not be taken out of it.
+      const drained = await this.publishers.drain(this.store.damage.hasFound ? 0 : DRAIN_MS);
+      await this.publishers.stop();
+      await this.notices.stored();
+      await this.loops.ended();
+      await this.alerts.stop();
+      // A database that cannot be written must not keep the daemon from ending.
+      await this.loops.attempt(() => this.saveStatusNow());
+      this.summarise();
+      if (!drained) await this.loops.attempt(() => this.tellWhatIsLeft());
+      return { ...this.figures(), drained };
+    } finally {
+      await this.store.close();
+      this.lock.release();
+    }
+  }
+
+  private async tellWhatIsLeft(): Promise<void> {
+    const { rows } = this.outbox.depth();
+    this.options.log.warn({ rows }, 'rows are left in the outbox; the next start delivers them');
   }
 
   private async applyConfiguration(): Promise<void> {

@@ -29,6 +29,10 @@ export interface HealthFacts {
   readonly outbox: OutboxDepth;
   /** Octets free and altogether where the database lies; null where the system does not tell. */
   readonly disk: { readonly free: number; readonly total: number } | null;
+  /** When the newest backup beside the database was made; null for none. */
+  readonly backupAt: number | null;
+  /** What a repair that nobody has taken note of yet did; null for none. */
+  readonly repaired: string | null;
   /** Who else is connected to a target's broker, by target; only looked up where there is a conflict. */
   readonly rivals: ReadonlyMap<number, readonly string[]>;
 }
@@ -71,6 +75,8 @@ const MEBI = 1 << 20;
 /** Below, the outbox cannot take a long outage; and not even the next minutes. */
 const DISK_DEGRADED = 512 * MEBI;
 const DISK_UNHEALTHY = 64 * MEBI;
+/** One is made each day. */
+const BACKUP_STALE_MS = 50 * 3_600_000;
 /** A reading may be late by some intervals and the time of a back-off. */
 const INTERVALS_LATE = 3;
 const LATE_GRACE_MS = 60_000;
@@ -85,6 +91,8 @@ export function assessHealth(facts: HealthFacts, more: readonly HealthCheck[] = 
     rateCheck(facts),
     outboxCheck(facts),
     diskCheck(facts),
+    databaseCheck(facts),
+    backupCheck(facts),
     clockCheck(facts),
     ...more,
   ];
@@ -243,6 +251,25 @@ function diskCheck({ disk }: HealthFacts): HealthCheck {
     status,
     `${Math.round(disk.free / MEBI)} MiB of ${Math.round(disk.total / MEBI)} MiB free`,
     'make room: a full disk stops the outbox from taking readings',
+  );
+}
+
+function databaseCheck({ repaired }: HealthFacts): HealthCheck {
+  if (repaired === null) return check('database', 'healthy', 'readable');
+  const hint =
+    'look after the disk (dmesg, smartctl), compare the configuration; then dlms alerts ack DATABASE_REPAIRED';
+  return check('database', 'degraded', repaired, hint);
+}
+
+/** Who makes no backups is not told to; who did, and does no more, is. */
+function backupCheck({ backupAt, now }: HealthFacts): HealthCheck {
+  if (backupAt === null) return check('backup', 'unknown', 'none was made', 'dlms backup');
+  const status = now - backupAt > BACKUP_STALE_MS ? 'degraded' : 'healthy';
+  return check(
+    'backup',
+    status,
+    `the last was made ${agoText(now - backupAt)}`,
+    'journalctl -u dlms-backup; dlms backup',
   );
 }
 

@@ -1,5 +1,5 @@
 /** What the daemon does again and again, and what must not keep it from going on. */
-import { asBridgeError } from '../core/errors.ts';
+import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
@@ -7,10 +7,12 @@ export class Loops {
   private readonly clock: Clock;
   private readonly log: Logger;
   private readonly signal: AbortSignal;
+  private readonly heed: (error: BridgeError) => void;
   private readonly running: Promise<void>[] = [];
 
-  /** `signal`: aborted when the loops are to end. */
-  constructor(clock: Clock, log: Logger, signal: AbortSignal) {
+  /** `signal`: aborted when the loops are to end. `heed`: hears of each failure. */
+  constructor(clock: Clock, log: Logger, signal: AbortSignal, heed: (error: BridgeError) => void) {
+    this.heed = heed;
     this.clock = clock;
     this.log = log;
     this.signal = signal;
@@ -27,6 +29,7 @@ export class Loops {
       await action();
     } catch (thrown) {
       const error = asBridgeError(thrown);
+      this.heed(error);
       if (error.code !== 'STOPPING') this.log.error({ code: error.code }, error.message);
     }
   }

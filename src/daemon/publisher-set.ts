@@ -42,7 +42,7 @@ export class PublisherSet {
       if (still !== undefined && fingerprint === JSON.stringify([still.target, still.connection.token])) continue;
       this.publishers.delete(id);
       await publisher.stop();
-      this.messagesOfGone += publisher.statistics().messages;
+      this.messagesOfGone += publisher.messages();
     }
     for (const [id, { connection, target }] of wanted) {
       if (this.publishers.has(id)) continue;
@@ -78,7 +78,7 @@ export class PublisherSet {
   /** Messages with their PUBACK since the start, those of connections that are gone among them. */
   messages(): number {
     return [...this.publishers.values()].reduce(
-      (sum, { publisher }) => sum + publisher.statistics().messages,
+      (sum, { publisher }) => sum + publisher.messages(),
       this.messagesOfGone,
     );
   }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { BridgeError } from '../core/errors.ts';
 import type { PushContent } from '../dlms/push/receiver.ts';
 import type { LearnedFact } from '../meter/knowledge.ts';
+import { PUSH_COUNTERS, PUSH_SEEN } from '../store/fleet/learned.ts';
 
 /** How a push was protected, as far as a replay is judged by it. */
 export interface PushCounter {
@@ -17,8 +18,6 @@ export interface PushCounter {
   readonly verified: boolean;
 }
 
-const COUNTERS = 'push-counters';
-const SEEN = 'push-seen';
 /** Meters repeat the last notification, or the last few. */
 const MOST_SEEN = 32;
 /** Without a time in it a notification is told from an equal one by when it comes. */
@@ -35,8 +34,8 @@ export class PushMemory {
 
   /** From what is kept of the meter. */
   constructor(learned: ReadonlyMap<string, string>) {
-    this.counters = JSON.parse(learned.get(COUNTERS) ?? '{}') as Readonly<Record<string, number>>;
-    this.seen = JSON.parse(learned.get(SEEN) ?? '[]') as readonly Seen[];
+    this.counters = JSON.parse(learned.get(PUSH_COUNTERS) ?? '{}') as Readonly<Record<string, number>>;
+    this.seen = JSON.parse(learned.get(PUSH_SEEN) ?? '[]') as readonly Seen[];
   }
 
   /** Whether this very notification was stored already. `isTimed`: its values have a time of their own. */
@@ -66,8 +65,8 @@ export class PushMemory {
     const counters = moves ? { ...this.counters, [counter.keyId]: counter.invocationCounter } : this.counters;
     return {
       facts: [
-        { kind: SEEN, json: JSON.stringify(seen) },
-        ...(moves ? [{ kind: COUNTERS, json: JSON.stringify(counters) }] : []),
+        { kind: PUSH_SEEN, json: JSON.stringify(seen) },
+        ...(moves ? [{ kind: PUSH_COUNTERS, json: JSON.stringify(counters) }] : []),
       ],
       kept: () => {
         this.seen = seen;

@@ -30,8 +30,7 @@ export function acquireDaemonLock(databasePath: string): DaemonLock {
     lockBy('BEGIN EXCLUSIVE', databasePath, PATIENCE_MS) ??
     (daemonRuns(databasePath) ? null : lockBy('BEGIN EXCLUSIVE', databasePath, DAEMON_PATIENCE_MS));
   if (lock !== null) return lock;
-  const holder = daemonRuns(databasePath) ? 'another daemon' : 'a verb that works with a meter';
-  return fail('DAEMON_ALREADY_RUNNING', `${databasePath}.lock is held by ${holder}`);
+  return fail('DAEMON_ALREADY_RUNNING', `${databasePath}.lock is held by ${holderOf(databasePath)}`);
 }
 
 /**
@@ -40,6 +39,19 @@ export function acquireDaemonLock(databasePath: string): DaemonLock {
  */
 export function acquireMeterWork(databasePath: string): DaemonLock | null {
   return lockBy('BEGIN IMMEDIATE', databasePath, 0);
+}
+
+/**
+ * The same, for what replaces the database or its key. Throws DAEMON_ALREADY_RUNNING.
+ */
+export function requireMeterWork(databasePath: string): DaemonLock {
+  const lock = acquireMeterWork(databasePath);
+  if (lock !== null) return lock;
+  return fail('DAEMON_ALREADY_RUNNING', `${databasePath}.lock is held by ${holderOf(databasePath)}`);
+}
+
+function holderOf(databasePath: string): string {
+  return daemonRuns(databasePath) ? 'a daemon' : 'a verb that works with a meter';
 }
 
 function lockBy(statement: string, databasePath: string, patienceMs: number): DaemonLock | null {

@@ -1,18 +1,28 @@
 /** The database file: making it, opening it, transactions. Every failure comes out as a BridgeError. */
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
+import { sameBytes } from '../core/bytes.ts';
 import { fail } from '../core/errors.ts';
+import { keyCheck, openingKey, sealingBy, writeKeyCheck } from './database-key.ts';
 import { mapped, storeError } from './errors.ts';
-import { createKeyFile, keyFileOf, ownAsDirectory, readKeyFile, syncDirectory } from './key-file.ts';
+import { createKeyFile, keyFileOf, makeDurable, ownAsDirectory, readKeyFile } from './key-file.ts';
 import { APPLICATION_ID, latestVersion, migrate, refuseNewer, schemaVersion } from './migrations.ts';
-import { createSealing, type Sealing } from './sealing.ts';
+import type { Sealing } from './sealing.ts';
 
 /** Waiting for a lock blocks the event loop: the daemon's main thread hardly waits, a command may. */
 export const DAEMON_BUSY_MS = 20;
 export const COMMAND_BUSY_MS = 5000;
-
-const KEY_CHECK_PURPOSE = 'fleet_state/key_check/1';
 
 export interface OpenOptions {
   /** No migration, no writes. */
@@ -30,6 +40,11 @@ export interface Database {
    * Throws SEALING_KEY_*.
    */
   sealing(): Sealing;
+  /**
+   * To be asked within a transaction before it writes: a file that was restored, or whose key was rotated, since this
+   * handle was opened must not get what was meant for the one before. Throws DATABASE_LOCKED.
+   */
+  requireSame(): void;
   close(): void;
 }
 
@@ -39,11 +54,13 @@ export interface Database {
  */
 export function openDatabase(path: string, options: OpenOptions = {}): Database {
   const file = existingFile(path);
+  refuseUnfinished(file);
+  const inode = inodeOf(file);
   const sql = connect(file, options);
   try {
     if (schemaVersion(sql) === 0) fail('NOT_INITIALISED', `${file} is empty`);
     bringUpToDate(sql, file, options.readonly === true);
-    return handle(file, sql);
+    return handle(file, sql, inode);
   } catch (error) {
     sql.close();
     throw storeError(error, file);
@@ -66,11 +83,13 @@ export function initDatabase(path: string): Database {
     if (!existsSync(key.path)) createKeyFile(key.path);
     createEmptyFile(file);
   }
+  refuseUnfinished(file);
+  const inode = inodeOf(file);
   const sql = connect(file, {});
   try {
     if (schemaVersion(sql) === 0 && !existsSync(key.path)) createKeyFile(key.path);
     bringUpToDate(sql, file, false);
-    const database = handle(file, sql);
+    const database = handle(file, sql, inode);
     setKeyCheck(database);
     database.sealing();
     return database;
@@ -81,8 +100,12 @@ export function initDatabase(path: string): Database {
 }
 
 /** Runs `action` in one write transaction: all of it or nothing. Not to be nested. Failures as BridgeErrors. */
-export function inTransaction<T>({ sql, path }: Database, action: () => T): T {
-  return mapped(path, () => sql.transaction(action).immediate());
+export function inTransaction<T>({ sql, path, requireSame }: Database, action: () => T): T {
+  const checked = sql.transaction((): T => {
+    requireSame();
+    return action();
+  });
+  return mapped(path, () => checked.immediate());
 }
 
 /** Runs `action` as in a write transaction and takes all of it back: what would come of it. Failures as BridgeErrors. */
@@ -114,12 +137,30 @@ export function existingFile(path: string): string {
   return mapped(path, () => realpathSync(path));
 }
 
-function createEmptyFile(file: string): void {
+/** A restored database stands ready to take the place of this one (`backup/replacing.ts`). */
+export function nextFileOf(file: string): string {
+  return `${file}.next`;
+}
+
+function refuseUnfinished(file: string): void {
+  if (!existsSync(nextFileOf(file))) return;
+  fail('DATABASE_LOCKED', `${file} is being restored, or that was broken off`, {
+    hint: 'try again; what was broken off is finished by the next start of the daemon, or by `dlms restore`',
+  });
+}
+
+function inodeOf(file: string): string {
+  const { dev, ino } = mapped(file, () => statSync(file));
+  return `${dev} ${ino}`;
+}
+
+/** An empty file that may become a database. */
+export function createEmptyFile(file: string): void {
   mapped(file, () => {
     // Group members may read (`status`); WAL and shared memory file take over the mode.
     closeSync(openSync(file, 'wx', 0o640));
     ownAsDirectory(file);
-    syncDirectory(dirname(file));
+    makeDurable(dirname(file));
   });
 }
 
@@ -192,38 +233,33 @@ function bringUpToDate(sql: BetterSqlite3.Database, file: string, readonly: bool
   if (found < latestVersion()) fail('DATABASE_TOO_OLD', `${file} has schema version ${found}`, { facts: { found } });
 }
 
-function handle(path: string, sql: BetterSqlite3.Database): Database {
+function handle(path: string, sql: BetterSqlite3.Database, inode: string): Database {
   let opened: Sealing | null = null;
+  let checkedWith: Uint8Array | null = null;
   const database: Database = {
     path,
     sql,
     sealing() {
-      opened ??= checkedSealing(database);
+      checkedWith ??= mapped(path, () => keyCheck(sql));
+      opened ??= sealingBy(database, openingKey(database).key);
       return opened;
+    },
+    requireSame() {
+      const isSame =
+        inodeOf(path) === inode && (checkedWith === null || sameBytes(checkedWith, keyCheck(sql) ?? EMPTY));
+      if (isSame) return;
+      fail('DATABASE_LOCKED', `${path} was restored, or got another key, meanwhile`, { hint: 'do it again' });
     },
     close: () => mapped(path, () => void sql.close()),
   };
   return database;
 }
 
-/** The sealing, after the check value made at `init` has shown that the key is the one of this database. */
-function checkedSealing({ path, sql }: Database): Sealing {
-  const sealing = createSealing(readKeyFile(keyFileOf(path)));
-  const check = mapped(path, () => keyCheck(sql));
-  if (check === null) fail('NOT_INITIALISED', `${path} was not completely initialised`);
-  sealing.open(KEY_CHECK_PURPOSE, check);
-  return sealing;
-}
+const EMPTY = new Uint8Array(0);
 
 function setKeyCheck(database: Database): void {
   inTransaction(database, () => {
     if (keyCheck(database.sql) !== null) return;
-    const value = createSealing(readKeyFile(keyFileOf(database.path))).seal(KEY_CHECK_PURPOSE, Buffer.from('dlms'));
-    database.sql.prepare('UPDATE fleet_state SET key_check = ? WHERE id = 1').run(value);
+    writeKeyCheck(database.sql, readKeyFile(keyFileOf(database.path)));
   });
-}
-
-function keyCheck(sql: BetterSqlite3.Database): Uint8Array | null {
-  const row = sql.prepare<[], { key_check: Buffer | null }>('SELECT key_check FROM fleet_state WHERE id = 1').get();
-  return row?.key_check ?? null;
 }

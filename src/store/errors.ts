@@ -32,7 +32,13 @@ const BY_SYSTEM_CODE: Readonly<Record<string, ErrorCode>> = {
 export function storeError(thrown: unknown, path: string): BridgeError {
   if (thrown instanceof BridgeError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new BridgeError(codeOf(thrown, path), `${path}: ${message}`, { cause: thrown });
+  const facts = thrown instanceof BetterSqlite3.SqliteError ? { sqlite: thrown.code } : {};
+  return new BridgeError(codeOf(thrown, path), `${path}: ${message}`, { cause: thrown, facts });
+}
+
+/** Whether SQLite itself found the file damaged, at work: a new start looks at the file, and repairs it. */
+export function isDamage({ code, facts }: BridgeError): boolean {
+  return code === 'DATABASE_CORRUPT' && facts.sqlite !== undefined;
 }
 
 function codeOf(thrown: unknown, path: string): ErrorCode {

@@ -21,21 +21,40 @@ export function keyFileOf(databasePath: string): KeyFile {
   if (credentials !== undefined && existsSync(join(credentials, NAME))) {
     return { path: join(credentials, NAME), credential: true };
   }
-  return { path: join(dirname(databasePath), NAME), credential: false };
+  return { path: keyBeside(databasePath), credential: false };
 }
 
-/** Writes a new random key with mode 0600, durably. Never overwrites. */
-export function createKeyFile(path: string): void {
+/** The file with the new key while the key is being rotated. */
+export function pendingKeyFileOf(databasePath: string): string {
+  return `${keyBeside(databasePath)}.new`;
+}
+
+/**
+ * Where else the key may be when that of `keyFileOf` does not fit: systemd hands out the key as it was when the unit
+ * started, and a rotation may have been broken off before the new key took the place of the old one.
+ */
+export function otherKeyFilesOf(databasePath: string): readonly KeyFile[] {
+  return [keyBeside(databasePath), pendingKeyFileOf(databasePath)]
+    .filter((path) => existsSync(path))
+    .map((path) => ({ path, credential: false }));
+}
+
+function keyBeside(databasePath: string): string {
+  return join(dirname(databasePath), NAME);
+}
+
+/** Writes a key, a new random one if none is given, with mode 0600, durably. Never overwrites. */
+export function createKeyFile(path: string, key: Uint8Array = randomBytes(KEY_OCTETS)): void {
   mapped(path, () => {
     const file = openSync(path, 'wx', 0o600);
     try {
-      writeSync(file, `${randomBytes(KEY_OCTETS).toString('hex')}\n`);
+      writeSync(file, `${Buffer.from(key).toString('hex')}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
     ownAsDirectory(path);
-    syncDirectory(dirname(path));
+    makeDurable(dirname(path));
   });
 }
 
@@ -64,12 +83,12 @@ export function readKeyFile({ path, credential }: KeyFile): Uint8Array {
   });
 }
 
-/** Makes a new name in the directory durable. */
-export function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r');
+/** Makes durable what a file holds, or which names a directory has. */
+export function makeDurable(path: string): void {
+  const handle = openSync(path, 'r');
   try {
-    fsyncSync(directory);
+    fsyncSync(handle);
   } finally {
-    closeSync(directory);
+    closeSync(handle);
   }
 }

@@ -263,6 +263,14 @@ const DROPS = `
   ALTER TABLE outbox_depth ADD COLUMN dropped_at INTEGER;
 `;
 
+const REPLACING = `
+  -- What the names of counters are made with, sealed, once the sealing key is not the first one any more.
+  ALTER TABLE installation ADD COLUMN counter_key BLOB;
+  -- Where the counters of a key begin that is not known here: more than 0 once some may have been forgotten by a restore.
+  ALTER TABLE installation ADD COLUMN counter_floor INTEGER NOT NULL DEFAULT 0
+    CHECK (counter_floor BETWEEN 0 AND 4294967296);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
@@ -275,6 +283,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 9, sql: BRIDGE_SETTINGS },
   { version: 10, sql: DELETED_DEVICES },
   { version: 11, sql: DROPS },
+  { version: 12, sql: REPLACING },
 ];
 
 /** The version that the steps lead to. */

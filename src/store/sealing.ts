@@ -22,11 +22,13 @@ export interface Sealing {
   counterKeyId(blockCipherKey: Uint8Array, systemTitle: Uint8Array): Uint8Array;
 }
 
-/** `key`: 32 octets. Sealing, fingerprints and key ids use keys of their own derived from it. */
-export function createSealing(key: Uint8Array): Sealing {
+/**
+ * `key`: 32 octets. Sealing, fingerprints and key ids use keys of their own derived from it; after a rotation of the key
+ * `counterKey` is still that of the first one.
+ */
+export function createSealing(key: Uint8Array, counterKey: Uint8Array = counterKeyOf(key)): Sealing {
   const sealingKey = derive(key, 'dlms-multi-meter sealing');
   const fingerprintKey = derive(key, 'dlms-multi-meter token fingerprint');
-  const counterKey = derive(key, 'dlms-multi-meter counter');
   return {
     seal(purpose, plain) {
       const nonce = randomBytes(NONCE_OCTETS);
@@ -58,6 +60,11 @@ export function createSealing(key: Uint8Array): Sealing {
       return new Uint8Array(hmac.update(blockCipherKey).update(systemTitle).digest());
     },
   };
+}
+
+/** What the names of invocation counters are made with. A counter whose name was lost would begin anew. */
+export function counterKeyOf(key: Uint8Array): Uint8Array {
+  return derive(key, 'dlms-multi-meter counter');
 }
 
 function derive(key: Uint8Array, use: string): Uint8Array {

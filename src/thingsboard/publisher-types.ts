@@ -73,4 +73,6 @@ export interface Publisher {
   /** Ends the session and writes down what was acknowledged. Idempotent. */
   stop(): Promise<void>;
   statistics(): PublisherStatistics;
+  /** Messages with their PUBACK since the start; needs no database, as `statistics` does. */
+  messages(): number;
 }

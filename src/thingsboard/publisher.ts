@@ -313,6 +313,10 @@ class ConnectionPublisher implements Publisher {
     this.holds.stop();
   }
 
+  messages(): number {
+    return this.counts.messages;
+  }
+
   statistics(): PublisherStatistics {
     return {
       ...this.counts,

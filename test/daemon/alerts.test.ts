@@ -116,6 +116,21 @@ test('it survives a restart: neither raised twice nor forgotten', async () => {
   expect(loadAlerts(database)[0]?.cleared).not.toBeNull();
 });
 
+test('what happened is told once, and stays until its observation says that it is over', async () => {
+  const { database, notices, desk: newDesk } = await deskBench();
+  const desk = newDesk();
+  const observed = (value: boolean) =>
+    ({ code: 'DATABASE_REPAIRED', subject: 'daemon', value, detail: () => '' }) as const;
+  desk.announce('DATABASE_REPAIRED', 'daemon', 'from a backup');
+  desk.observe(observed(true));
+  await desk.written();
+  expect(loadAlerts(database)).toMatchObject([{ code: 'DATABASE_REPAIRED', detail: 'from a backup', cleared: null }]);
+  expect(notices).toMatchObject([{ change: 'raised', detail: 'from a backup', active: 1 }]);
+  desk.observe(observed(false));
+  await desk.written();
+  expect(loadAlerts(database)[0]?.cleared).not.toBeNull();
+});
+
 test('taking note changes nothing but that; what is not active cannot be taken note of', async () => {
   const { database, desk: newDesk } = await deskBench();
   const desk = newDesk();

@@ -53,6 +53,8 @@ const WELL: HealthFacts = {
   connections: connection({}),
   outbox: { rows: 0, oldest: null, bytes: 0, quarantined: 0 },
   disk: { free: 10 * 2 ** 30, total: 20 * 2 ** 30 },
+  backupAt: NOW - 60 * MINUTE,
+  repaired: null,
   rivals: new Map(),
 };
 
@@ -92,6 +94,9 @@ describe('the verdict and the check that makes it', () => {
     ['rows set aside', { outbox: { ...WELL.outbox, quarantined: 1 } }, 'degraded', 'outbox'],
     ['little room', { disk: { free: 100 * 2 ** 20, total: 2 ** 40 } }, 'degraded', 'disk'],
     ['no room', { disk: { free: 2 ** 20, total: 2 ** 40 } }, 'unhealthy', 'disk'],
+    ['a backup of three days ago', { backupAt: NOW - 72 * 60 * MINUTE }, 'degraded', 'backup'],
+    ['no backup at all', { backupAt: null }, 'healthy', null],
+    ['a repair that nobody noted', { repaired: 'it was damaged' }, 'degraded', 'database'],
     ['a clock that stepped back', { daemon: { ...STATUS, updatedAt: NOW + 5 * MINUTE } }, 'degraded', 'clock'],
   ])('%s', (_, changes, status, culprit) => {
     const report = assessHealth({ ...WELL, ...changes });

@@ -23,7 +23,14 @@ export function buildStore(): Built {
   const directory = mkdtempSync(join(tmpdir(), 'dlms-store-built-'));
   symlinkSync(join(PROJECT, 'node_modules'), join(directory, 'node_modules'));
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
-  const sources = ['local/writer.ts', 'local/writer-worker.ts', 'fleet/targets.ts', 'daemon-lock.ts'];
+  const sources = [
+    'local/writer.ts',
+    'local/writer-worker.ts',
+    'fleet/targets.ts',
+    'daemon-lock.ts',
+    'backup/restore.ts',
+    'key-rotation.ts',
+  ];
   const config = {
     extends: join(PROJECT, 'tsconfig.json'),
     compilerOptions: {

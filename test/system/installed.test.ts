@@ -76,7 +76,9 @@ describe.skipIf(!canBoot)('installed and run by systemd', () => {
 
   test('the package installs; before init the unit waits, and health says so', async () => {
     await machine.done(`dpkg --force-depends -i ${machine.brought}`);
-    expect(await machine.done(`systemctl is-enabled ${UNIT} dlms-health-check.timer`)).toBe('enabled\nenabled');
+    expect(await machine.done(`systemctl is-enabled ${UNIT} dlms-health-check.timer dlms-backup.timer`)).toBe(
+      'enabled\nenabled\nenabled',
+    );
     expect(await property('ActiveState')).toBe('inactive');
     expect(await machine.done('id -Gn dlms')).toMatch(/^dlms dialout$/);
     const { exit, checks } = await health();
@@ -187,6 +189,34 @@ describe.skipIf(!canBoot)('installed and run by systemd', () => {
     await startBroker();
     await machine.done(`systemctl start ${UNIT}`);
     await until(async () => expect(JSON.parse(await machine.done('dlms outbox --json')).rows).toBeLessThan(3));
+  });
+
+  test('copies are made by their unit; a damaged database is repaired at the next start', async () => {
+    await machine.done('systemctl start dlms-backup.service');
+    const made = await machine.done(`stat -c '%U %a %n' ${STATE}/backups/*`);
+    expect(made).toMatch(/^dlms 640 \S+\/dlms-\d{8}T\d{9}Z\.db$/);
+    await machine.done(`systemctl stop ${UNIT}`);
+    await machine.done(`dd if=/dev/zero of=${STATE}/dlms.db bs=4096 count=1 conv=notrunc status=none`);
+    await machine.done(`systemctl start ${UNIT}`);
+    expect(await property('ActiveState')).toBe('active');
+    const said = (await journal('-p err')).map(({ MESSAGE }) => MESSAGE).join('\n');
+    expect(said).toContain('the database was damaged and restored from');
+    await until(async () => {
+      const { exit, checks } = await health();
+      expect(exit).toBe(1);
+      expect(checks.find(({ name }) => name === 'database')).toMatchObject({ status: 'degraded' });
+    });
+    await machine.done('dlms alerts ack DATABASE_REPAIRED');
+    await until(async () => expect((await health()).exit).toBe(0));
+  });
+
+  test('another sealing key is the credential of the next start', async () => {
+    expect((await machine.run('dlms key rotate')).status).toBe(1);
+    await machine.done(`systemctl stop ${UNIT}`);
+    await machine.done('dlms key rotate');
+    expect(await machine.done(`stat -c '%U %a' ${STATE}/dlms.key`)).toBe('dlms 600');
+    await machine.done(`systemctl start ${UNIT}`);
+    await until(async () => expect(await property('StatusText')).toMatch(/^Cycles: [1-9]/));
   });
 
   test('a rival with the same token is named', async () => {

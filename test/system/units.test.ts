@@ -56,6 +56,7 @@ describe.skipIf(!hasSystemd)('units', () => {
   test.each([
     ['dlms-multi-meter.service', 17],
     ['dlms-health-check.service', 30],
+    ['dlms-backup.service', 5],
   ])('exposure of %s is at most %i tenths', async (unit, threshold) => {
     const { stdout } = await run('systemd-analyze', [
       'security',

@@ -13,9 +13,12 @@ import {
   unreadableHealth,
 } from '../../daemon/health.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { listBackups } from '../../store/backup/backup.ts';
+import { backupDirectoryOf } from '../../store/backup/names.ts';
 import { daemonRuns } from '../../store/daemon-lock.ts';
 import { openDatabase } from '../../store/database.ts';
 import { type FleetOutline, loadOutline } from '../../store/fleet/outline.ts';
+import { loadAlerts, type StoredAlert } from '../../store/local/alerts.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus } from '../../store/local/status.ts';
 import { type Rival, rivalsAt } from '../../thingsboard/rival.ts';
@@ -73,11 +76,17 @@ async function factsOf(databasePath: string): Promise<HealthFacts> {
       connections: under<NonNullable<ReturnType<HealthFacts['connections']['get']>>>('connection'),
       outbox: createOutboxReader(database).depth(),
       disk: diskOf(database.path),
+      backupAt: listBackups(backupDirectoryOf(database.path))[0]?.takenAt ?? null,
+      repaired: loadAlerts(database).find(isUnnotedRepair)?.detail ?? null,
     } satisfies Omit<HealthFacts, 'rivals'>;
     return { ...facts, rivals: await rivalsOf(fleet, facts) };
   } finally {
     database.close();
   }
+}
+
+function isUnnotedRepair({ code, cleared, acknowledged }: StoredAlert): boolean {
+  return code === 'DATABASE_REPAIRED' && cleared === null && acknowledged === null;
 }
 
 function diskOf(path: string): HealthFacts['disk'] {

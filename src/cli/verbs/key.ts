@@ -16,6 +16,7 @@ import { type Context, verb } from '../context.ts';
 import { addMeterFlags } from '../meter-flags.ts';
 import { type NamedMeter, namedMeter, withMeter } from '../one-meter.ts';
 import { parseChoice, parseKey } from '../values.ts';
+import { addKeyRotate } from './key-rotate.ts';
 
 interface ChangeFlags {
   readonly type: string;
@@ -25,7 +26,8 @@ interface ChangeFlags {
 }
 
 export function registerKey(program: Command): void {
-  const key = program.command('key').description('keys of meters');
+  const key = program.command('key').description('keys of meters, and the sealing key of the database');
+  addKeyRotate(key);
   addMeterFlags(key.command('change <meter>').description('give a meter a new key, and see that it took it'))
     .requiredOption('--type <key>', TRANSFERRED_KEYS.join(' | '))
     .requiredOption('--new <key>', 'the new key: hex, file:PATH or env:NAME')

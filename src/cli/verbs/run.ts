@@ -1,5 +1,6 @@
 /** `run`: the daemon, until SIGTERM, SIGINT or --for; then it drains. */
 import type { Command } from 'commander';
+import type { BridgeError } from '../../core/errors.ts';
 import { settingNamed } from '../../core/setting.ts';
 import { Daemon } from '../../daemon/daemon.ts';
 import type { MetricsEndpoint } from '../../daemon/metrics-endpoint.ts';
@@ -71,8 +72,12 @@ async function run(context: Context, command: Command): Promise<number> {
   });
   endpoint?.serve(daemon);
   const service = startService({ daemon, manager, clock: systemClock, log, levels, levelsFile });
-  await untilOver(context.signal, lasting);
-  log.info({}, 'stopping: delivering what is left');
+  const broken = new AbortController();
+  void daemon.failed.then((error) => broken.abort(error));
+  await untilOver(AbortSignal.any([context.signal, broken.signal]), lasting);
+  const failure: BridgeError | null = broken.signal.aborted ? broken.signal.reason : null;
+  if (failure === null) log.info({}, 'stopping: delivering what is left');
+  else log.error({ code: failure.code }, `the daemon cannot go on and ends, to be started anew: ${failure.message}`);
   service.stopping();
   endpoint?.stopping();
   const { drained, ...figures } = await daemon.stop();
@@ -80,6 +85,7 @@ async function run(context: Context, command: Command): Promise<number> {
   await endpoint?.close();
   if (context.json) context.print({ ...figures, drained }, () => '');
   // To systemd a stop with rows left is no failure: they are in the outbox, and the next start delivers them.
+  if (failure !== null) return EXIT.failed;
   return drained || manager !== noServiceManager ? EXIT.done : EXIT.failed;
 }
 

@@ -2,6 +2,10 @@
 import { type Database, inTransaction } from '../database.ts';
 import type { LearnedFact } from '../local/types.ts';
 
+/** Last invocation counters received in pushes, and which pushes were stored lately. */
+export const PUSH_COUNTERS = 'push-counters';
+export const PUSH_SEEN = 'push-seen';
+
 /** Keeps facts of the meter of that name; one that is gone leaves nobody to have learned something. */
 export function saveLearned(database: Database, meter: string, facts: readonly LearnedFact[]): void {
   inTransaction(database, () => {

@@ -74,6 +74,12 @@ export function acknowledgeAlerts(database: Database, code: AlertCode, subject: 
   });
 }
 
+/** Whether an alert of this code is active of which nobody has taken note. */
+export function awaitsNote({ sql, path }: Database, code: AlertCode): boolean {
+  const select = 'SELECT 1 FROM alert WHERE code = ? AND cleared IS NULL AND acknowledged IS NULL';
+  return mapped(path, () => sql.prepare(select).get(code)) !== undefined;
+}
+
 /** For the writer, which holds the transaction. */
 export function createAlertJournal(sql: BetterSqlite3.Database): (change: AlertChange) => void {
   const raise = sql.prepare(

@@ -9,7 +9,7 @@ import { type Database, inTransaction } from '../database.ts';
 import { mapped } from '../errors.ts';
 
 /** Counters of a key: 0 to 2^32 - 1. */
-const COUNTERS = 2 ** 32;
+export const COUNTERS = 2 ** 32;
 
 /** The counters of one open handle; each call stands within a transaction of the caller. */
 export interface Counters {
@@ -65,29 +65,27 @@ export function countersLeft({ next }: StoredCounter): number {
 
 /** Notes whose key it is, for display. Within a transaction. */
 export function noteMeterOfCounter(sql: BetterSqlite3.Database, keyId: Uint8Array, meterId: number): void {
-  const note = sql.prepare(
-    `INSERT INTO invocation_counter (key_id, next, meter_id) VALUES (?, 0, ?)
-     ON CONFLICT (key_id) DO UPDATE SET meter_id = excluded.meter_id`,
-  );
-  note.run(keyId, meterId);
+  sql.prepare(BEGIN_COUNTER).run(keyId);
+  sql.prepare('UPDATE invocation_counter SET meter_id = ? WHERE key_id = ?').run(meterId, keyId);
 }
 
+/** Of a key that is not known here; after a restore such a key may have been in use all the same. */
+const BEGIN_COUNTER = `INSERT INTO invocation_counter (key_id, next) SELECT ?, counter_floor FROM installation
+  WHERE true ON CONFLICT (key_id) DO NOTHING`;
+
 export function createCounters(sql: BetterSqlite3.Database): Counters {
+  const begin = sql.prepare(BEGIN_COUNTER);
   // Returns no row, and changes none, when not enough are left.
-  const take = sql.prepare<[Uint8Array, number], { next: number }>(
-    `INSERT INTO invocation_counter (key_id, next) VALUES (?, ?)
-     ON CONFLICT (key_id) DO UPDATE SET next = next + excluded.next WHERE next + excluded.next <= ${COUNTERS}
-     RETURNING next`,
+  const take = sql.prepare<[number, Uint8Array, number], { next: number }>(
+    `UPDATE invocation_counter SET next = next + ? WHERE key_id = ? AND next + ? <= ${COUNTERS} RETURNING next`,
   );
-  const lift = sql.prepare(
-    `INSERT INTO invocation_counter (key_id, next) VALUES (?, ?)
-     ON CONFLICT (key_id) DO UPDATE SET next = max(next, excluded.next)`,
-  );
+  const lift = sql.prepare('UPDATE invocation_counter SET next = max(next, ?) WHERE key_id = ?');
   return {
     reserve(keyId, count) {
       // A count below 1 would give again what was given.
       if (!isWithin(count, 1)) fail('INTERNAL', `${count} counters were asked for`, { layer: 'store' });
-      const taken = take.get(keyId, count);
+      begin.run(keyId);
+      const taken = take.get(count, keyId, count);
       if (taken === undefined) {
         return fail('COUNTER_EXHAUSTED', `fewer than ${count} invocation counters are left below 2^32`);
       }
@@ -97,7 +95,8 @@ export function createCounters(sql: BetterSqlite3.Database): Counters {
       if (!isWithin(atLeast, 0)) {
         fail('INVALID_VALUE', `${atLeast} is no invocation counter`, { facts: { atLeast } });
       }
-      lift.run(keyId, atLeast);
+      begin.run(keyId);
+      lift.run(atLeast, keyId);
     },
   };
 }
