@@ -9,6 +9,7 @@ import { grouped } from '../core/grouped.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Database } from '../store/database.ts';
+import type { BridgeSettings } from '../store/fleet/bridge-settings.ts';
 import { connectionsOfBridge, connectionsOfMeters, learnedOfAll } from '../store/fleet/load.ts';
 import type { Fleet } from '../store/fleet/types.ts';
 import { OWN_DEVICE, type Writer } from '../store/local/types.ts';
@@ -31,6 +32,9 @@ export interface AttributeTellerDependencies {
   /** undefined while nothing is known of it. */
   statusOf(meterId: number): MeterStatus | undefined;
   firmwareOf(meterId: number): ReadonlyMap<string, string>;
+  /** What came of shared attributes of a meter, or of the bridge (0). */
+  answersOf(id: number): Attributes;
+  restartRequired(): boolean;
   /** Rows are stored for these connections. */
   stored(connectionIds: readonly number[]): void;
 }
@@ -86,13 +90,18 @@ export class AttributeTeller {
     );
   }
 
+  /** Somebody waits for an answer about these: they are told of at the next look. */
+  answer(ids: readonly number[]): void {
+    for (const id of ids) this.notBefore.delete(id);
+  }
+
   private bridgeOf(fleet: Fleet): Device {
     const meters = fleet.meters.filter(({ enabled }) => enabled).length;
     return {
       id: 0,
       name: OWN_DEVICE,
       connectionIds: connectionsOfBridge(fleet).map(({ id }) => id),
-      describe: () => bridgeAttributes({ ...this.deps.about, meters }),
+      describe: () => this.describedBridge(fleet.settings, meters),
     };
   }
 
@@ -113,6 +122,11 @@ export class AttributeTeller {
       });
   }
 
+  private describedBridge(settings: BridgeSettings, meters: number): Attributes {
+    const { about, restartRequired, answersOf } = this.deps;
+    return { ...bridgeAttributes({ ...about, meters, settings, restartRequired: restartRequired() }), ...answersOf(0) };
+  }
+
   private described(
     id: number,
     { meter, groups }: Pick<DescribedMeter, 'meter' | 'groups'>,
@@ -122,7 +136,8 @@ export class AttributeTeller {
     // Of a meter that never ran there is nothing to tell, and its device need not be there.
     if (status === undefined || (!meter.enabled && !this.told.has(id))) return null;
     const attributes = meterAttributes({ meter, groups, status, firmware: this.deps.firmwareOf(id) });
-    return Object.fromEntries(Object.entries(attributes).filter(([key]) => !taken.has(key)));
+    const known = Object.entries({ ...attributes, ...this.deps.answersOf(id) });
+    return Object.fromEntries(known.filter(([key]) => !taken.has(key)));
   }
 
   private tell({ id, name, connectionIds }: Device, attributes: Attributes): Promise<void> | readonly [] {

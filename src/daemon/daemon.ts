@@ -3,7 +3,6 @@
  * stops within bounds. From a cycle's commit on nothing can lose its readings; everything before is asked again.
  */
 
-import { hostname } from 'node:os';
 import { CommandExecutor } from '../command/executor.ts';
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import { Admission } from '../line/admission.ts';
@@ -14,7 +13,6 @@ import type { Clock } from '../runtime/clock.ts';
 import { EventBus } from '../runtime/events.ts';
 import type { LogLevels } from '../runtime/log-levels.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { programVersion } from '../runtime/version.ts';
 import { acquireDaemonLock, type DaemonLock } from '../store/daemon-lock.ts';
 import type { Database } from '../store/database.ts';
 import type { BridgeSettings } from '../store/fleet/bridge-settings.ts';
@@ -27,9 +25,7 @@ import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 import { AlertCentre } from './alert-centre.ts';
 import type { AlertNotice } from './alert-desk.ts';
 import { noticeCommit } from './alert-telemetry.ts';
-import { AttributeTeller } from './attribute-teller.ts';
 import { admissionOf, BridgeConduct } from './bridge-conduct.ts';
-import { DeviceNotices } from './device-notices.ts';
 import { FleetRunner } from './fleet-runner.ts';
 import { type Gauges, targetGauges } from './gauges.ts';
 import { HostClock } from './host-clock.ts';
@@ -39,6 +35,7 @@ import { type OpenedStore, openStore } from './opened-store.ts';
 import { PublisherSet } from './publisher-set.ts';
 import { logPushes } from './push-board.ts';
 import { type DaemonFigures, type DaemonStatus, earlierMeters, type MeterStatus, StatusBoard } from './status-board.ts';
+import { ThingsBoardDesk } from './thingsboard-desk.ts';
 import { VitalSigns } from './vital-signs.ts';
 
 export interface DaemonOptions {
@@ -85,8 +82,7 @@ export class Daemon {
   private readonly publishers: PublisherSet;
   private readonly commands: CommandExecutor;
   private readonly alerts: AlertCentre;
-  private readonly notices: DeviceNotices;
-  private readonly attributes: AttributeTeller;
+  private readonly desk: ThingsBoardDesk;
   private readonly vitals: VitalSigns;
   private readonly conduct: BridgeConduct;
   private readonly stopping = new AbortController();
@@ -165,6 +161,7 @@ export class Daemon {
       clock,
       logger: log.child({ room: 'thingsboard' }),
       events: this.thingsboard,
+      sharedKeys: (connectionId, device) => this.desk.sharedKeys(connectionId, device),
     });
     this.commands = new CommandExecutor({
       database,
@@ -184,24 +181,18 @@ export class Daemon {
       signal: this.stopping.signal,
       onNotice: (notice) => void this.loops.attempt(() => this.publishNotice(notice)),
     });
-    this.attributes = new AttributeTeller({
+    this.desk = new ThingsBoardDesk({
       database,
       writer,
       clock,
       log: log.child({ room: 'thingsboard' }),
-      about: { version: programVersion(), hostname: hostname() },
-      statusOf: (id) => this.statusOf(id),
-      firmwareOf: (id) => this.fleet.firmwareOf(id),
-      stored: (connectionIds) => this.publishers.notify(connectionIds),
-    });
-    this.notices = new DeviceNotices({
       thingsboard: this.thingsboard,
-      writer,
-      clock,
-      log: log.child({ room: 'thingsboard' }),
+      publishers: this.publishers,
       signal: this.stopping.signal,
       changed: () => this.loops.attempt(() => this.followConfiguration()),
-      settled: (connectionId, device) => this.publishers.settled(connectionId, device),
+      statusOf: (id) => this.statusOf(id),
+      firmwareOf: (id) => this.fleet.firmwareOf(id),
+      restartRequired: () => this.conduct.restartRequired().length > 0,
     });
     this.polling.on('committed', ({ connectionIds }) => this.publishers.notify(connectionIds));
     this.polling.on('profile', ({ connectionIds }) => this.publishers.notify(connectionIds));
@@ -220,7 +211,7 @@ export class Daemon {
     );
     this.loops.every(STATUS_EVERY_MS, () => this.saveStatus().finally(() => this.vitals.beat('database')));
     this.loops.every(ALERTS_EVERY_MS, () => this.alerts.look());
-    this.loops.every(ATTRIBUTES_EVERY_MS, () => this.attributes.look());
+    this.loops.every(ATTRIBUTES_EVERY_MS, () => this.desk.look());
     this.loops.every(SUMMARY_EVERY_MS, () => this.summarise());
   }
 
@@ -276,7 +267,7 @@ export class Daemon {
       // What is delivered from a damaged database could not be taken out of it.
       const drained = await this.publishers.drain(this.store.damage.hasFound ? 0 : DRAIN_MS);
       await this.publishers.stop();
-      await this.notices.stored();
+      await this.desk.stored();
       await this.loops.ended();
       await this.alerts.stop();
       // A database that cannot be written must not keep the daemon from ending.
@@ -298,11 +289,11 @@ export class Daemon {
   private async applyConfiguration(): Promise<void> {
     const fleet = loadFleet(this.database);
     this.conduct.apply(fleet.settings);
+    this.desk.apply(fleet);
     await this.publishers.apply(fleet);
     this.publishers.lookAgain();
     this.fleet.apply(fleet);
     this.alerts.apply(fleet);
-    this.attributes.apply(fleet);
     this.configured = fleet;
     this.options.log.info({ revision: fleet.revision, meters: fleet.meters.length }, 'configuration applied');
   }

@@ -3,9 +3,12 @@
  * bridge itself is. What is not known is left out, and stays in ThingsBoard as it was.
  */
 import { decimal, normalised, scaledText } from '../core/decimal.ts';
+import { settingNamed, settingText } from '../core/setting.ts';
 import type { ReadingValue } from '../reading/reading.ts';
+import { BRIDGE_SETTINGS, type BridgeSettings } from '../store/fleet/bridge-settings.ts';
 import type { Meter, PointGroup } from '../store/fleet/types.ts';
 import { intervalKeys } from './interval-keys.ts';
+import { SHARED_SETTINGS } from './shared-wishes.ts';
 import type { MeterStatus } from './status-board.ts';
 
 export type Attributes = Readonly<Record<string, ReadingValue>>;
@@ -45,10 +48,24 @@ export interface DescribedBridge {
   readonly hostname: string;
   /** Meters that are enabled. */
   readonly meters: number;
+  readonly settings: BridgeSettings;
+  /** A setting counts from the next start. */
+  readonly restartRequired: boolean;
 }
 
-export function bridgeAttributes({ version, hostname, meters }: DescribedBridge): Attributes {
-  return { version, hostname, meters: decimal(meters) };
+export function bridgeAttributes({
+  version,
+  hostname,
+  meters,
+  settings,
+  restartRequired,
+}: DescribedBridge): Attributes {
+  const stored = SHARED_SETTINGS.map((name) => [name, settingValue(name, settings[name as keyof BridgeSettings])]);
+  return { version, hostname, meters: decimal(meters), ...Object.fromEntries(stored), restartRequired };
+}
+
+function settingValue(name: string, value: BridgeSettings[keyof BridgeSettings]): ReadingValue {
+  return typeof value === 'number' ? decimal(value) : settingText(settingNamed(BRIDGE_SETTINGS, name), value);
 }
 
 /** Three letters, with which a logical device name begins (Blue Book 4.1.8.2). */

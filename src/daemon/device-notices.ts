@@ -6,7 +6,7 @@ import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type RetryPolicy, retrying } from '../runtime/retry.ts';
+import { retrying, STORE_RETRY } from '../runtime/retry.ts';
 import type { Writer } from '../store/local/types.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
 
@@ -21,14 +21,6 @@ export interface DeviceNoticesDependencies {
   /** Whatever came of it: the device's rows may go on. */
   settled(connectionId: number, device: string): void;
 }
-
-const RETRY: RetryPolicy = {
-  shape: 'exponential',
-  base: 250,
-  max: 15_000,
-  attempts: Number.POSITIVE_INFINITY,
-  jitter: 'full',
-};
 
 export class DeviceNotices {
   private readonly deps: DeviceNoticesDependencies;
@@ -56,7 +48,7 @@ export class DeviceNotices {
     const onFailure = ({ code, message }: BridgeError): void =>
       log.error({ code, device }, `what ThingsBoard told of ${device} cannot be stored yet: ${message}`);
     this.last = this.last
-      .then(() => retrying(action, { policy: RETRY, clock, signal, onFailure }))
+      .then(() => retrying(action, { policy: STORE_RETRY, clock, signal, onFailure }))
       .catch((thrown: unknown) => {
         const { code, message, hint } = asBridgeError(thrown);
         log.warn(

@@ -14,6 +14,8 @@ export interface PublisherSetDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: EventBus<ThingsBoardEvents>;
+  /** Shared attributes that are followed of a device. */
+  sharedKeys(connectionId: number, device: string): readonly string[];
 }
 
 /** JSON of subject `connection:ID`. */

@@ -7,20 +7,11 @@ import type { Reading } from '../reading/reading.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { HostTime } from '../runtime/host-time.ts';
-import { type RetryPolicy, retrying } from '../runtime/retry.ts';
+import { retrying, STORE_RETRY } from '../runtime/retry.ts';
 import { doubtReason } from '../store/local/doubts.ts';
 import type { CycleCommit, Writer } from '../store/local/types.ts';
 import type { PollingEvents } from './events.ts';
 import type { Identification } from './identification.ts';
-
-/** A commit that failed for now (full disk, locked database) is tried until it succeeds; the meter waits meanwhile. */
-const COMMIT_RETRY: RetryPolicy = {
-  shape: 'exponential',
-  base: 250,
-  max: 15_000,
-  attempts: Number.POSITIVE_INFINITY,
-  jitter: 'full',
-};
 
 export interface CycleStoreDependencies {
   readonly writer: Pick<Writer, 'commitCycle'>;
@@ -52,7 +43,7 @@ export class CycleStore {
       isDeliverable = (decided.withheld ?? null) === null;
       return writer.commitCycle(decided);
     };
-    await retrying(store, { policy: COMMIT_RETRY, clock, signal, onFailure });
+    await retrying(store, { policy: STORE_RETRY, clock, signal, onFailure });
     return isDeliverable;
   }
 

@@ -17,6 +17,15 @@ export interface RetryPolicy {
   readonly jitter: 'full' | 'half' | 'none';
 }
 
+/** For what has to be stored: a full disk or a lock that another process holds may last for long. */
+export const STORE_RETRY: RetryPolicy = {
+  shape: 'exponential',
+  base: 250,
+  max: 15_000,
+  attempts: Number.POSITIVE_INFINITY,
+  jitter: 'full',
+};
+
 /** The delay in milliseconds before retry number `retry`, counted from 0. `random` gives numbers in [0, 1). */
 export function delayOf(policy: RetryPolicy, retry: number, random: () => number = Math.random): number {
   const delay = Math.min(policy.max, rawDelay(policy, retry));

@@ -271,6 +271,19 @@ const REPLACING = `
     CHECK (counter_floor BETWEEN 0 AND 4294967296);
 `;
 
+const SHARED_ATTRIBUTES = `
+  -- What ThingsBoard was seen to want of the bridge (meter_id null) or of a meter: only a change of it is followed, so that
+  -- what an operator sets here stays. JSON.
+  CREATE TABLE shared_attribute (
+    connection_id INTEGER NOT NULL REFERENCES connection (id) ON DELETE CASCADE,
+    meter_id INTEGER REFERENCES meter (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX shared_attribute_key ON shared_attribute (connection_id, coalesce(meter_id, 0), key);
+  CREATE INDEX shared_attribute_meter ON shared_attribute (meter_id);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FLEET + LOCAL },
   { version: 2, sql: SECURITY },
@@ -284,6 +297,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 10, sql: DELETED_DEVICES },
   { version: 11, sql: DROPS },
   { version: 12, sql: REPLACING },
+  { version: 13, sql: SHARED_ATTRIBUTES },
 ];
 
 /** The version that the steps lead to. */

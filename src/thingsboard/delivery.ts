@@ -40,10 +40,10 @@ export interface DeliveryOptions {
   readonly oneByOne: boolean;
   /** Rows to be left out until it goes one by one no more. */
   readonly leftOut: ReadonlySet<number>;
-  /** Asks for the server's limits first; null: those that are known hold. */
+  /** Asks for the server's limits first; null: those that are known hold, and nothing else is asked for the time being. */
   readonly question: LimitsQuestion | null;
-  /** Hears what the server tells; null: nobody is listening. */
-  readonly inbound: InboundListener | null;
+  /** Hears what the server tells: from the beginning if anything is asked, else when it goes one by one no more. */
+  readonly inbound: InboundListener;
   /** Devices of which something was told that is not stored yet: their rows wait. */
   readonly unsettled: ReadonlySet<string>;
   readonly throttle: Throttle;
@@ -70,14 +70,17 @@ interface Underway {
 interface Outgoing {
   readonly message: Message;
   readonly device: string;
-  /** Whose readings are in it; none: the announcement of a device. */
+  /** Whose readings are in it; none: the announcement of a device, or a question about it. */
   readonly underways: readonly Underway[];
+  /** Sent without waiting for anything: an answer comes as a message of its own, if it comes. */
+  readonly isQuestion?: boolean;
 }
 
 export class Delivery {
   private readonly options: DeliveryOptions;
   private readonly lanes: Lanes;
   private oneByOne: boolean;
+  private listens = false;
   private leftOut: ReadonlySet<number>;
   private readonly underway = new Map<number, Underway>();
   /** Messages of rows taken that wait for a place in the window. */
@@ -137,8 +140,15 @@ export class Delivery {
   private open(): void {
     if (this.state !== 'asking') return;
     this.state = 'open';
-    this.options.inbound?.attend(this.options.session);
+    if (this.options.question !== null) this.listen();
     this.pump();
+  }
+
+  private listen(): void {
+    if (this.listens || this.state === 'ended') return;
+    this.listens = true;
+    this.options.inbound.attend(this.options.session);
+    for (const device of this.announced) this.askAbout(device);
   }
 
   /**
@@ -156,6 +166,7 @@ export class Delivery {
   /** One by one no more. */
   widen(): void {
     this.oneByOne = false;
+    this.listen();
     if (this.leftOut.size === 0) this.pump();
     else {
       this.leftOut = new Set();
@@ -214,7 +225,8 @@ export class Delivery {
         if (outgoing === undefined) continue;
         if (this.mustWait(outgoing)) return;
         this.queue.shift();
-        void this.send(outgoing);
+        if (outgoing.isQuestion === true) this.options.session.request(outgoing.message);
+        else void this.send(outgoing);
       }
     } catch (error) {
       this.options.session.close(asBridgeError(error));
@@ -222,9 +234,10 @@ export class Delivery {
   }
 
   /** The limits want a pause before this message; it goes on by itself after it. */
-  private mustWait({ message, device, underways }: Outgoing): boolean {
+  private mustWait({ message, device, underways, isQuestion = false }: Outgoing): boolean {
     const { throttle, clock } = this.options;
-    const ms = throttle.take({ message, device, isFirstContact: underways.length === 0 }, clock.monotonic());
+    const isFirstContact = underways.length === 0 && !isQuestion;
+    const ms = throttle.take({ message, device, isFirstContact }, clock.monotonic());
     if (ms === 0) return false;
     this.throttled = clock.setTimer(ms, () => {
       this.throttled = null;
@@ -287,6 +300,12 @@ export class Delivery {
     if (this.announced.has(device)) return;
     this.announced.add(device);
     this.queue.push({ message: connectMessage(device, this.options.deviceType), device, underways: [] });
+    if (this.listens) this.askAbout(device);
+  }
+
+  private askAbout(device: string): void {
+    const question = this.options.inbound.questionFor(device);
+    if (question !== null) this.queue.push({ message: question, device, underways: [], isQuestion: true });
   }
 
   private async send(outgoing: Outgoing): Promise<void> {

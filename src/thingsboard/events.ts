@@ -1,6 +1,7 @@
 /** What a publisher tells the rest of the daemon. `connectionId` is that of the store. Never a token. */
 import type { BridgeError } from '../core/errors.ts';
 import type { EndCause } from './classifier.ts';
+import type { SharedAttributes } from './inbound-messages.ts';
 
 export interface ThingsBoardEvents {
   connected: { readonly connectionId: number; readonly clientId: string };
@@ -31,6 +32,8 @@ export interface ThingsBoardEvents {
   renamed: { readonly connectionId: number; readonly from: string; readonly to: string };
   /** A device behind the gateway was deleted in ThingsBoard. */
   deleted: { readonly connectionId: number; readonly device: string };
+  /** Shared attributes were changed or asked for; `device`: behind the gateway, or `OWN_DEVICE`. */
+  shared: SharedAttributes & { readonly connectionId: number };
   /** The same access token turned out to be in use elsewhere. Told once, until it is over. */
   conflict: { readonly connectionId: number; readonly clientId: string; readonly error: BridgeError };
   'conflict-over': { readonly connectionId: number; readonly clientId: string };

@@ -28,6 +28,8 @@ export interface PublisherOptions {
   readonly ackTimeoutMs?: number;
   readonly keepaliveSeconds?: number;
   readonly backoff?: BackoffPolicies;
+  /** Shared attributes that are followed, of a device behind the gateway or of `OWN_DEVICE`; none when absent. */
+  sharedKeys?(connectionId: number, device: string): readonly string[];
   /** What to do while another client uses the token: deliver in turns (default), or wait. */
   readonly onConflict?: OnConflict;
   /** In [0, 1), for the jitter. */

@@ -84,6 +84,7 @@ class ConnectionPublisher implements Publisher {
       mode: target.mode,
       events: options.events,
       logger: this.logger,
+      sharedKeys: (device) => options.sharedKeys?.(connection.id, device) ?? [],
       onDevice: (device) => {
         this.unsettled.add(device);
         this.delivery?.leave(device);
@@ -181,7 +182,7 @@ class ConnectionPublisher implements Publisher {
       oneByOne,
       leftOut: this.experience.underSuspicion,
       question: isReserved ? null : this.question,
-      inbound: isReserved ? null : this.inbound,
+      inbound: this.inbound,
       unsettled: this.unsettled,
       throttle: this.throttle,
       clock,

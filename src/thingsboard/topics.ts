@@ -4,6 +4,12 @@ export const GATEWAY_TELEMETRY = 'v1/gateway/telemetry';
 /** Client attributes: `{key: value}`; behind a gateway `{"A": {key: value}}`. */
 export const DEVICE_ATTRIBUTES = 'v1/devices/me/attributes';
 export const GATEWAY_ATTRIBUTES = 'v1/gateway/attributes';
+/** Shared attributes: pushed on the topics above, asked for on these; a request's id follows, or is in its payload. */
+export const ATTRIBUTE_REQUEST = 'v1/devices/me/attributes/request/';
+export const ATTRIBUTE_RESPONSE = 'v1/devices/me/attributes/response/';
+export const ATTRIBUTE_RESPONSES = `${ATTRIBUTE_RESPONSE}+`;
+export const GATEWAY_ATTRIBUTE_REQUEST = 'v1/gateway/attributes/request';
+export const GATEWAY_ATTRIBUTE_RESPONSE = 'v1/gateway/attributes/response';
 /** `{"device","type"}`: names the device profile before telemetry would create the device under `default`. */
 export const GATEWAY_CONNECT = 'v1/gateway/connect';
 /** Client RPC: a request's id follows, its answer comes under the same one. */

@@ -2,11 +2,12 @@
 import { expect, test } from 'vitest';
 import { decimal, scaledText } from '../../src/core/decimal.ts';
 import { AttributeTeller } from '../../src/daemon/attribute-teller.ts';
-import { bridgeAttributes, meterAttributes } from '../../src/daemon/device-attributes.ts';
+import { type Attributes, bridgeAttributes, meterAttributes } from '../../src/daemon/device-attributes.ts';
 import type { MeterStatus } from '../../src/daemon/status-board.ts';
 import { DEFAULT_POINT_OPTIONS } from '../../src/reading/point-options.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { DEFAULT_BRIDGE_SETTINGS } from '../../src/store/fleet/bridge-settings.ts';
 import { loadFleet } from '../../src/store/fleet/load.ts';
 import { addMeter, setMeterEnabled } from '../../src/store/fleet/meters.ts';
 import { addTarget } from '../../src/store/fleet/targets.ts';
@@ -69,8 +70,10 @@ test.each([
 });
 
 test('the bridge', () => {
-  const about = { version: '1.2.3', hostname: 'pi' };
-  expect(bridgeAttributes({ ...about, meters: 3 })).toEqual({ ...about, meters: decimal(3) });
+  const about = { version: '1.2.3', hostname: 'pi', restartRequired: true };
+  const attributes = bridgeAttributes({ ...about, meters: 3, settings: DEFAULT_BRIDGE_SETTINGS });
+  expect(attributes).toMatchObject({ ...about, meters: decimal(3), logLevel: 'as-started', connecting: decimal(200) });
+  expect(Object.keys(attributes)).not.toContain('alertWebhook');
 });
 
 async function bench() {
@@ -81,6 +84,7 @@ async function bench() {
   const outbox = createOutboxReader(database);
   let status: Described | undefined = CONNECTED;
   let after = 0;
+  const answers = new Map<number, Attributes>();
   const begin = () => {
     const teller = new AttributeTeller({
       database,
@@ -91,12 +95,14 @@ async function bench() {
       statusOf: () => status as MeterStatus | undefined,
       firmwareOf: () => new Map(),
       stored: () => {},
+      answersOf: (id) => answers.get(id) ?? {},
+      restartRequired: () => false,
     });
     teller.apply(loadFleet(database));
     return teller;
   };
   return {
-    ...{ database, clock, writer, begin },
+    ...{ database, clock, writer, begin, answers },
     is: (now: Described | undefined) => {
       status = now;
     },
@@ -133,6 +139,20 @@ test('what changes is told, at most once a minute, and counted as no cycle', asy
   for (let look = 0; look < 3; look += 1) await teller.look();
   expect(told()).toEqual([['house1', { state: 'error', lastError: 'METER_TIMEOUT' }]]);
   expect(loadTotals(database)).toMatchObject({ cycles: 0, readings: 0, rows: 3 });
+  await writer.close();
+});
+
+test('an answer is told at the next look', async () => {
+  const { writer, begin, told, answers } = await bench();
+  const teller = begin();
+  await teller.look();
+  told();
+  answers.set(1, { settingsRefused: 'none' });
+  await teller.look();
+  expect(told()).toEqual([]);
+  teller.answer([1]);
+  await teller.look();
+  expect(told()).toEqual([['house1', { settingsRefused: 'none' }]]);
   await writer.close();
 });
 

@@ -51,6 +51,7 @@ export class PublisherBench {
       'conflict-over',
       'renamed',
       'deleted',
+      'shared',
     ] as const) {
       events.on(name, (payload) => this.told.push([name, payload]));
     }

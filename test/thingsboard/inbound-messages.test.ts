@@ -2,7 +2,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { inboundOf } from '../../src/thingsboard/inbound-messages.ts';
-import { SERVER_RPC } from '../../src/thingsboard/topics.ts';
+import {
+  ATTRIBUTE_RESPONSE,
+  DEVICE_ATTRIBUTES,
+  GATEWAY_ATTRIBUTE_RESPONSE,
+  GATEWAY_ATTRIBUTES,
+  SERVER_RPC,
+} from '../../src/thingsboard/topics.ts';
 
 const rpc = (document: unknown) => inboundOf(`${SERVER_RPC}7`, JSON.stringify(document));
 
@@ -27,6 +33,41 @@ test.each([
   expect(rpc(document).map((one) => one.kind)).toEqual([kind]);
 });
 
+const shared = (device: string, values: object, deleted: readonly string[] = []) => [
+  { kind: 'shared', device, values, deleted },
+];
+
+test.each([
+  ['pushed', DEVICE_ATTRIBUTES, { a: 1, b: 'x' }, shared('', { a: 1, b: 'x' })],
+  ['deleted', DEVICE_ATTRIBUTES, { deleted: ['a', 5] }, shared('', {}, ['a'])],
+  ['one that is called deleted', DEVICE_ATTRIBUTES, { deleted: ['a'], b: 1 }, shared('', { deleted: ['a'], b: 1 })],
+  ['asked for', `${ATTRIBUTE_RESPONSE}7`, { client: {}, shared: { a: 1 } }, shared('', { a: 1 })],
+  ['asked for, and there are none', `${ATTRIBUTE_RESPONSE}7`, {}, shared('', {})],
+  ['of a device', GATEWAY_ATTRIBUTES, { device: 'A', data: { a: 1 } }, shared('A', { a: 1 })],
+  ['deleted of a device', GATEWAY_ATTRIBUTES, { device: 'A', data: { deleted: ['a'] } }, shared('A', {}, ['a'])],
+  [
+    'asked for of a device',
+    GATEWAY_ATTRIBUTE_RESPONSE,
+    { id: 1, device: 'A', values: { a: 1 } },
+    shared('A', { a: 1 }),
+  ],
+  ['of a device that has none', GATEWAY_ATTRIBUTE_RESPONSE, { id: 1, device: 'A' }, shared('A', {})],
+])('shared attributes %s', (_name, topic, document, expected) => {
+  expect(inboundOf(topic, JSON.stringify(document))).toEqual(expected);
+});
+
+test.each([
+  [DEVICE_ATTRIBUTES, 5],
+  [`${ATTRIBUTE_RESPONSE}7`, { shared: [] }],
+  [GATEWAY_ATTRIBUTES, { data: { a: 1 } }],
+  // What we publish ourselves, sent back by a broker that is no ThingsBoard.
+  [GATEWAY_ATTRIBUTES, { A: { state: 'connected' } }],
+  [GATEWAY_ATTRIBUTES, { device: 'A', data: 5 }],
+  [GATEWAY_ATTRIBUTES, { device: '', data: {} }],
+])('no shared attributes: %s %j', (topic, document) => {
+  expect(inboundOf(topic, JSON.stringify(document))).toMatchObject([{ kind: 'malformed' }]);
+});
+
 test('what is no JSON, or too large, is said; other topics are none of ours', () => {
   expect(inboundOf(`${SERVER_RPC}1`, '{')).toMatchObject([{ kind: 'malformed' }]);
   expect(inboundOf(`${SERVER_RPC}1`, `"${'x'.repeat(70_000)}"`)).toMatchObject([{ kind: 'malformed' }]);
@@ -35,8 +76,12 @@ test('what is no JSON, or too large, is said; other topics are none of ours', ()
 
 test('nothing that comes makes it throw', () => {
   fc.assert(
-    fc.property(fc.constantFrom(`${SERVER_RPC}1`, SERVER_RPC), fc.oneof(fc.json(), fc.string()), (topic, payload) => {
-      for (const { kind } of inboundOf(topic, payload)) expect(kind).toBeTypeOf('string');
-    }),
+    fc.property(
+      fc.constantFrom(`${SERVER_RPC}1`, DEVICE_ATTRIBUTES, `${ATTRIBUTE_RESPONSE}1`, GATEWAY_ATTRIBUTES),
+      fc.oneof(fc.json(), fc.string()),
+      (topic, payload) => {
+        for (const { kind } of inboundOf(topic, payload)) expect(kind).toBeTypeOf('string');
+      },
+    ),
   );
 });

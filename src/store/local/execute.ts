@@ -1,7 +1,9 @@
 /** Carries out one request of the writer; the caller holds the transaction. */
 import BetterSqlite3 from 'better-sqlite3';
 import { BridgeError } from '../../core/errors.ts';
+import type { Database } from '../database.ts';
 import { DELETED_REASON_TEXT, renameMeter, suspendDeleted } from '../fleet/devices.ts';
+import { followShared } from '../fleet/shared-attributes.ts';
 import { createAlertJournal } from './alerts.ts';
 import { createCommandJournal } from './commands.ts';
 import { createCounters } from './counters.ts';
@@ -13,12 +15,13 @@ import { OWN_DEVICE } from './types.ts';
 
 /**
  * Returns the ids of the outbox rows that a commit made, the first counter of a reservation, how many commands changed, and
- * how many rows a deleted device set aside, and nothing for the others.
+ * how many rows a deleted device set aside or settings changed, and nothing for the others.
  * Throws NOT_FOUND when a connection or meter is gone, ALREADY_EXISTS, INVALID_VALUE, OUTBOX_FULL, COUNTER_EXHAUSTED, or a SqliteError.
  */
 export type Execute = (request: WriterRequest) => readonly number[];
 
-export function createExecute(sql: BetterSqlite3.Database): Execute {
+export function createExecute(database: Database): Execute {
+  const { sql } = database;
   const insertRow = sql.prepare(
     'INSERT INTO outbox (connection_id, device, cycle_id, created_at, readings) VALUES (?, ?, ?, ?, ?)',
   );
@@ -124,6 +127,8 @@ export function createExecute(sql: BetterSqlite3.Database): Execute {
       case 'rename-meter':
         renameMeter(sql, request.from, request.to);
         return [];
+      case 'follow-shared':
+        return [followShared(database, request)];
       case 'suspend-deleted':
         return [suspendDeleted(sql, request.device, request.connectionId)];
     }

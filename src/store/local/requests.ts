@@ -1,5 +1,6 @@
 /** What is asked of the writer and what it answers: plain data that passes between threads. */
 import { BridgeError, type ErrorDetail, type ErrorReport } from '../../core/errors.ts';
+import type { SharedChange } from '../fleet/shared-attributes.ts';
 import type { AlertChange } from './alerts.ts';
 import type { CommandChange, CommandPart, CommandPruning } from './commands.ts';
 import type { LearnedFact, StatusEntry, Withheld } from './types.ts';
@@ -94,7 +95,12 @@ export interface SuspendDeletedRequest {
   readonly connectionId: number;
 }
 
+export interface FollowSharedRequest extends SharedChange {
+  readonly kind: 'follow-shared';
+}
+
 export type WriterRequest =
+  | FollowSharedRequest
   | RenameMeterRequest
   | SuspendDeletedRequest
   | SettleDoubtRequest

@@ -2,6 +2,7 @@
 
 import type { ReadingKind } from '../../reading/point-options.ts';
 import type { Quality, Reading } from '../../reading/reading.ts';
+import type { SharedChange } from '../fleet/shared-attributes.ts';
 import type { AlertChange } from './alerts.ts';
 import type { CommandChange, CommandPart, CommandPruning } from './commands.ts';
 
@@ -104,6 +105,8 @@ export interface Writer {
   suspendDeleted(device: string, connectionId: number): Promise<number>;
   /** Nothing of what was asked for waits any longer to share a transaction with something else. */
   hurry(): void;
+  /** A change of the fleet: see `followShared`. Tells whether anything is another now. Rejects with INVALID_VALUE too. */
+  followShared(change: SharedChange): Promise<boolean>;
   /** Finishes what was asked for, then closes; later calls reject with STOPPING. */
   close(): Promise<void>;
 }

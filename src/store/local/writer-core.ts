@@ -41,7 +41,7 @@ export function openWriterCore(path: string, options: WriterCoreOptions): Writer
   const database = openDatabase(path, { busyTimeoutMs: options.busyTimeoutMs });
   const { sql } = database;
   if (options.maxPages !== undefined) sql.pragma(`max_page_count = ${options.maxPages}`);
-  const execute = createExecute(sql);
+  const execute = createExecute(database);
   const ballast = createBallast(database.path, options.ballastOctets ?? BALLAST_OCTETS);
 
   const single = sql.transaction(execute);

@@ -105,6 +105,10 @@ export function writerOn(backend: WriterBackend, clock: Clock, patience = NO_PAT
     async renameMeter(from, to) {
       await submit({ kind: 'rename-meter', from, to });
     },
+    async followShared(change) {
+      const [changes] = await submit({ kind: 'follow-shared', ...change });
+      return changes !== 0;
+    },
     async suspendDeleted(device, connectionId) {
       const [rows = 0] = await submit({ kind: 'suspend-deleted', device, connectionId });
       return rows;
