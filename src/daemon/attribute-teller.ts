@@ -74,7 +74,11 @@ export class AttributeTeller {
 
   apply(fleet: Fleet): void {
     // A device that is made anew knows nothing of what its predecessor was told.
-    for (const { id, deletedFrom } of fleet.meters) if (deletedFrom !== null) this.told.delete(id);
+    for (const { id, deletedFrom } of fleet.meters) {
+      if (deletedFrom === null) continue;
+      this.told.delete(id);
+      this.notBefore.delete(id);
+    }
     this.devices = [this.bridgeOf(fleet), ...this.metersOf(fleet)];
   }
 
@@ -90,7 +94,7 @@ export class AttributeTeller {
     );
   }
 
-  /** Somebody waits for an answer about these: they are told of at the next look. */
+  /** There is something about these that somebody waits for: they are told of at the next look. */
   answer(ids: readonly number[]): void {
     for (const id of ids) this.notBefore.delete(id);
   }
@@ -133,9 +137,10 @@ export class AttributeTeller {
     taken: ReadonlySet<string>,
   ): Attributes | null {
     const status = this.deps.statusOf(id);
-    // Of a meter that never ran there is nothing to tell, and its device need not be there.
-    if (status === undefined || (!meter.enabled && !this.told.has(id))) return null;
+    if (status === undefined) return null;
     const attributes = meterAttributes({ meter, groups, status, firmware: this.deps.firmwareOf(id) });
+    // Of a meter that was not tried yet there is nothing to tell, and its device need not be there.
+    if (!this.told.has(id) && (!meter.enabled || attributes.state === undefined)) return null;
     const known = Object.entries({ ...attributes, ...this.deps.answersOf(id) });
     return Object.fromEntries(known.filter(([key]) => !taken.has(key)));
   }

@@ -187,6 +187,7 @@ export class Daemon {
       clock,
       log: log.child({ room: 'thingsboard' }),
       thingsboard: this.thingsboard,
+      polling: this.polling,
       publishers: this.publishers,
       signal: this.stopping.signal,
       changed: () => this.loops.attempt(() => this.followConfiguration()),

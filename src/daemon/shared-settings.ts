@@ -193,6 +193,6 @@ export class SharedSettings {
     const fields = { key, ...(meter === undefined ? {} : { meter }) };
     if (fault !== null) log.warn({ ...fields, code: 'INVALID_VALUE' }, `ThingsBoard's wish is refused: ${fault}`);
     else if (seen[key] === null) log.info(fields, `ThingsBoard wants nothing of ${key} any more`);
-    else log.info({ ...fields, value: seen[key] }, `ThingsBoard wants ${key} to be ${seen[key]}`);
+    else log.info(fields, `ThingsBoard wants ${key} to be ${seen[key]}`);
   }
 }

@@ -1,5 +1,6 @@
 /** What passes between ThingsBoard and the fleet besides readings: names of devices, settings, and what devices are. */
 import { hostname } from 'node:os';
+import type { PollingEvents } from '../polling/events.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -20,6 +21,7 @@ export interface ThingsBoardDeskDependencies
   readonly clock: Clock;
   readonly log: Logger;
   readonly thingsboard: EventBus<ThingsBoardEvents>;
+  readonly polling: EventBus<PollingEvents>;
   readonly publishers: Pick<PublisherSet, 'notify' | 'settled'>;
   readonly signal: AbortSignal;
   /** The fleet may have changed. Never rejects. */
@@ -43,6 +45,7 @@ export class ThingsBoardDesk {
       answersOf: (id) => this.shared.answers(id),
       stored: (connectionIds) => publishers.notify(connectionIds),
     });
+    deps.polling.on('identified', ({ meterId }) => this.attributes.answer([meterId]));
   }
 
   /** The configuration changed; before publishers hear of it. */

@@ -8,54 +8,16 @@
  *                                \--refused for now, session ended--> in the outbox, as it was
  */
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { TargetMode } from '../store/fleet/types.ts';
-import { type OutboxReader, type OutboxRow, OWN_DEVICE } from '../store/local/types.ts';
-import type { AttributeTimes } from './attribute-times.ts';
-import type { MqttSession } from './connection.ts';
-import type { Holds } from './holds.ts';
-import type { InboundListener } from './inbound.ts';
+import type { Timer } from '../runtime/clock.ts';
+import { type OutboxRow, OWN_DEVICE } from '../store/local/types.ts';
+import type { DeliveryOptions } from './delivery-types.ts';
 import { Lanes } from './lanes.ts';
-import type { LimitsQuestion } from './limits-question.ts';
 import type { Budget, Message } from './packers.ts';
 import { approximateOctets, connectMessage, rowsPayload } from './payload.ts';
 import { pointsPerMessage } from './session-limits.ts';
-import type { Settlement } from './settlement.ts';
-import type { Throttle } from './throttle.ts';
 
 /** Fixed header of a packet: type and up to four octets of remaining length. */
 const FIXED_HEADER = 5;
-
-export interface DeliveryOptions {
-  readonly session: MqttSession;
-  readonly outbox: OutboxReader;
-  readonly connectionId: number;
-  readonly mode: TargetMode;
-  /** Device profile that devices behind the gateway are announced with. */
-  readonly deviceType: string;
-  /** Publishes in flight at most; the server may want fewer. */
-  readonly window: number;
-  /** Whether to begin with one message at a time, of one row. */
-  readonly oneByOne: boolean;
-  /** Rows to be left out until it goes one by one no more. */
-  readonly leftOut: ReadonlySet<number>;
-  /** Asks for the server's limits first; null: those that are known hold, and nothing else is asked for the time being. */
-  readonly question: LimitsQuestion | null;
-  /** Hears what the server tells: from the beginning if anything is asked, else when it goes one by one no more. */
-  readonly inbound: InboundListener;
-  /** Devices of which something was told that is not stored yet: their rows wait. */
-  readonly unsettled: ReadonlySet<string>;
-  readonly throttle: Throttle;
-  readonly clock: Clock;
-  readonly settlement: Settlement;
-  readonly holds: Holds;
-  /** Kept from session to session. */
-  readonly attributeTimes: AttributeTimes;
-  readonly logger: Logger;
-  /** A message has its PUBACK. */
-  onAcknowledged(): void;
-}
 
 /** A row that is on its way. */
 interface Underway {
@@ -311,6 +273,7 @@ export class Delivery {
   private async send(outgoing: Outgoing): Promise<void> {
     this.inFlight += 1;
     try {
+      this.options.inbound.sending(outgoing.message);
       await this.options.session.publish(outgoing.message);
       this.options.onAcknowledged();
       this.answered(outgoing, null);

@@ -13,6 +13,7 @@ import { type Inbound, inboundOf } from './inbound-messages.ts';
 import type { Message } from './packers.ts';
 import {
   ATTRIBUTE_REQUEST,
+  ATTRIBUTE_RESPONSE,
   ATTRIBUTE_RESPONSES,
   DEVICE_ATTRIBUTES,
   GATEWAY_ATTRIBUTE_REQUEST,
@@ -21,6 +22,10 @@ import {
   SERVER_RPCS,
 } from './topics.ts';
 
+/** What only a ThingsBoard sends. */
+const ANSWERS = [ATTRIBUTE_RESPONSE, GATEWAY_ATTRIBUTE_RESPONSE];
+/** Messages with our own attributes that are remembered. */
+const OWN_ATTRIBUTES = 1000;
 const DEVICE_FILTERS = [DEVICE_ATTRIBUTES, ATTRIBUTE_RESPONSES];
 const GATEWAY_FILTERS = [GATEWAY_ATTRIBUTES, GATEWAY_ATTRIBUTE_RESPONSE, SERVER_RPCS];
 
@@ -38,6 +43,11 @@ export interface InboundListenerOptions {
 export class InboundListener {
   private readonly options: InboundListenerOptions;
   private readonly saidOf = new Set<string>();
+  /**
+   * A broker that is no ThingsBoard sends our own attributes back where MQTT 3.1.1 is spoken: payloads that we sent in
+   * this session, as long as nothing has shown that it is one. null: it is.
+   */
+  private ownAttributes: Set<string> | null = new Set();
   private nextId = 1;
 
   constructor(options: InboundListenerOptions) {
@@ -47,7 +57,10 @@ export class InboundListener {
   /** From now on, for as long as the session stands. */
   attend(session: MqttSession): void {
     const { mode, sharedKeys } = this.options;
+    this.ownAttributes = new Set();
     session.onMessage((topic, payload) => {
+      if (ANSWERS.some((answer) => topic.startsWith(answer))) this.ownAttributes = null;
+      if (this.ownAttributes?.has(payload)) return;
       for (const inbound of inboundOf(topic, payload)) this.take(inbound);
     });
     session.subscribe(...DEVICE_FILTERS, ...(mode === 'gateway' ? GATEWAY_FILTERS : []));
@@ -57,6 +70,15 @@ export class InboundListener {
       topic: `${ATTRIBUTE_REQUEST}${this.takeId()}`,
       payload: writeJson({ sharedKeys: keys.join(',') }),
     });
+  }
+
+  /** A message of ours is about to be sent. */
+  sending({ topic, payload }: Message): void {
+    const own = this.ownAttributes;
+    if (own === null || (topic !== DEVICE_ATTRIBUTES && topic !== GATEWAY_ATTRIBUTES)) return;
+    const [eldest] = own;
+    if (own.size >= OWN_ATTRIBUTES && eldest !== undefined) own.delete(eldest);
+    own.add(payload);
   }
 
   /** The question for the shared attributes of a device behind the gateway; null where none are followed. */

@@ -173,19 +173,30 @@ test('a restart repeats nothing of a meter; a target that is new gets everything
 });
 
 test('a device that was deleted is told nothing, and everything when it is made anew', async () => {
-  const { database, clock, writer, begin, told } = await bench();
+  const { database, writer, begin, told } = await bench();
   const teller = begin();
   await teller.look();
   told();
   await writer.suspendDeleted('house1', 1);
   teller.apply(loadFleet(database));
-  await clock.advance(MINUTE);
   await teller.look();
   expect(told()).toEqual([]);
   database.sql.prepare('UPDATE meter SET deleted_from = NULL').run();
   teller.apply(loadFleet(database));
   await teller.look();
   expect(told()).toMatchObject([['house1', { serialNumber: '0012345' }]]);
+  await writer.close();
+});
+
+test('a device is not made before its meter was tried', async () => {
+  const { writer, begin, told, is } = await bench();
+  is({ ...CONNECTED, state: 'connecting' });
+  const teller = begin();
+  await teller.look();
+  expect(told().map(([device]) => device)).toEqual(['']);
+  is({ ...CONNECTED, state: 'error' });
+  await teller.look();
+  expect(told()).toMatchObject([['house1', { state: 'error' }]]);
   await writer.close();
 });
 

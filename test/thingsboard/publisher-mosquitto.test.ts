@@ -41,7 +41,13 @@ describe.skipIf(!mosquittoInstalled())('against Mosquitto', () => {
     await broker.stop();
   });
 
+  /** Wishes that were heard. */
+  let wishes: object[];
+
   function start(protocol: MqttProtocol, mode: TargetMode): void {
+    const events = new EventBus<ThingsBoardEvents>(() => undefined);
+    wishes = [];
+    events.on('shared', (wish) => wishes.push(wish));
     publisher = startPublisher({
       target: { id: 1, name: 'broker', url: broker.url, protocol, mode, caFile: null },
       connection: { id: 1, targetId: 1, meterId: null, token: 'any', retired: false },
@@ -49,7 +55,8 @@ describe.skipIf(!mosquittoInstalled())('against Mosquitto', () => {
       writer: outbox,
       clock,
       logger: silentLogger,
-      events: new EventBus<ThingsBoardEvents>(() => undefined),
+      events,
+      sharedKeys: () => ['state'],
       random: () => 0.5,
     });
   }
@@ -157,6 +164,26 @@ describe.skipIf(!mosquittoInstalled())('against Mosquitto', () => {
       await until('it is over', () => !publisher.statistics().conflict, { clock, stepMs: 100 });
     },
   );
+
+  test.each([
+    ['5', 'gateway'],
+    ['5', 'device'],
+    ['3.1.1', 'gateway'],
+    ['3.1.1', 'device'],
+  ] as const)('MQTT %s, %s mode: our own attributes that come back are no wishes', async (protocol, mode) => {
+    await subscribe();
+    start(protocol, mode);
+    await limitsWaitedFor(publisher, clock);
+    outbox.add([{ key: 'state', ts: 1, type: 'string', text: 'connected', quality: 'good', kind: 'attribute' }]);
+    publisher.notify();
+    await until('it is delivered', () => outbox.rows.size === 0);
+    // What somebody else sends there is one, and comes after what came back.
+    const wish = mode === 'gateway' ? { device: 'house1', data: { state: 'off' } } : { state: 'off' };
+    const topic = mode === 'gateway' ? 'v1/gateway/attributes' : 'v1/devices/me/attributes';
+    await subscriber.publishAsync(topic, JSON.stringify(wish), { qos: 1 });
+    await until('it is heard', () => wishes.length > 0);
+    expect(wishes).toMatchObject([{ values: { state: 'off' } }]);
+  });
 });
 
 describe.skipIf(!mosquittoInstalled())("a broker's own limits (MQTT 5)", () => {
