@@ -56,7 +56,10 @@ async function everythingDelivered(bench: Bench, double: Double): Promise<Receiv
   const { rows, delivered, readings } = countersOf(bench);
   expect(delivered).toBe(rows);
   const received = await double.received();
-  expect(received).toMatchObject({ readings, changed: 0, failedLater: 0 });
+  expect(received).toMatchObject({ changed: 0, failedLater: 0 });
+  // What the bridge says of itself, such as an alert on a slow machine, is not counted.
+  const ofMeters = Object.keys(received.devices).filter((device) => !['gateway-1', 'device-1'].includes(device));
+  expect(ofMeters.flatMap((device) => valuesOf(received, device)).length).toBe(readings);
   return received;
 }
 

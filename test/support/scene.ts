@@ -8,6 +8,7 @@ import type { ReceivedValue } from '../../src/simulator/meter/truth.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { loadFleet } from '../../src/store/fleet/load.ts';
 import { createOutboxReader } from '../../src/store/local/outbox-reader.ts';
+import { OWN_DEVICE } from '../../src/store/local/types.ts';
 import type { Bench, ErrorDocument, Running } from './cli.ts';
 import { type EventuallyOptions, eventually } from './eventually.ts';
 
@@ -301,7 +302,12 @@ export function outboxReadings({ db }: Bench): (ReceivedValue & { readonly devic
     return loadFleet(database).connections.flatMap(({ id }) =>
       outbox
         .pending(id, 0, 100_000)
-        .flatMap(({ device, readings }) => readings.map(({ key, ts, text }) => ({ device, key, ts, value: text }))),
+        .filter(({ device }) => device !== OWN_DEVICE)
+        .flatMap(({ device, readings }) =>
+          readings
+            .filter(({ kind }) => kind !== 'attribute')
+            .map(({ key, ts, text }) => ({ device, key, ts, value: text })),
+        ),
     );
   } finally {
     database.close();
