@@ -55,6 +55,8 @@ interface Device {
 }
 
 const EVERY_MS = 60_000;
+/** To look at ten thousand devices in one go would hold up everything else. */
+const AT_ONCE = 1000;
 const FACT = 'attributes';
 const NOTHING: Told = { connectionIds: [], values: {} };
 
@@ -64,6 +66,8 @@ export class AttributeTeller {
   /** Monotonic time before which a device is not told of again. */
   private readonly notBefore = new Map<number, number>();
   private devices: readonly Device[] = [];
+  /** Of the devices, which one is looked at next. */
+  private next = 0;
 
   /** Throws DATABASE_*. */
   constructor(deps: AttributeTellerDependencies) {
@@ -85,13 +89,20 @@ export class AttributeTeller {
   /** Tells what is to be told. Never rejects: what could not be stored is tried again. */
   async look(): Promise<void> {
     const now = this.deps.clock.monotonic();
-    const due = this.devices.filter(({ id }) => now >= (this.notBefore.get(id) ?? 0));
+    const due = this.nextOnes().filter(({ id }) => now >= (this.notBefore.get(id) ?? 0));
     await Promise.all(
       due.flatMap((device) => {
         const attributes = device.connectionIds.length === 0 ? null : device.describe();
         return attributes === null ? [] : this.tell(device, attributes);
       }),
     );
+  }
+
+  private nextOnes(): readonly Device[] {
+    const from = this.next < this.devices.length ? this.next : 0;
+    const ones = this.devices.slice(from, from + AT_ONCE);
+    this.next = from + ones.length;
+    return ones;
   }
 
   /** There is something about these that somebody waits for: they are told of at the next look. */

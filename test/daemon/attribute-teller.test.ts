@@ -222,3 +222,34 @@ test('a key of a point of the meter is the point; of a meter that never ran noth
   expect(told()).toEqual([]);
   await writer.close();
 });
+
+test('of very many devices a part is looked at in one go, and each in its turn', async () => {
+  const database = newFleet();
+  addMeter(database, newMeter('house1'));
+  const fleet = loadFleet(database);
+  const meters = Array.from({ length: 2500 }, (_, id) => ({ ...fleet.meters[0]!, id: id + 1 }));
+  const asked: number[] = [];
+  const teller = new AttributeTeller({
+    database,
+    writer: { commitCycle: async () => [] },
+    clock: new VirtualClock(),
+    log: silentLogger,
+    about: { version: '1', hostname: 'pi' },
+    statusOf: (id) => {
+      asked.push(id);
+      return undefined;
+    },
+    firmwareOf: () => new Map(),
+    stored: () => {},
+    answersOf: () => ({}),
+    restartRequired: () => false,
+  });
+  teller.apply({ ...fleet, meters });
+  const counts = [];
+  for (let look = 0; look < 4; look += 1) {
+    await teller.look();
+    counts.push(asked.length);
+  }
+  expect(counts).toEqual([999, 1999, 2500, 3499]);
+  expect(new Set(asked).size).toBe(2500);
+});
