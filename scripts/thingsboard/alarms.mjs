@@ -98,6 +98,7 @@ function clockRule(predicate) {
 const CRITICAL = [
   ...['TOKEN_CONFLICT', 'PUBLISH_RATE_LOW', 'CREDENTIALS_REFUSED'],
   ...['OUTBOX_FULL', 'OUTBOX_DROPPED', 'DATABASE_REFUSES'],
+  'DATABASE_REPAIRED',
 ];
 
 /** Of devices with the profile `dlms-bridge`: the bridge's own. */
