@@ -6,6 +6,7 @@ import pc from 'picocolors';
 import { asBridgeError, BridgeError, type ErrorReport } from '../core/errors.ts';
 import { type JsonValue, writeJson } from '../core/json.ts';
 import { sleep, systemClock } from '../runtime/clock.ts';
+import { goesToJournal } from '../runtime/journal.ts';
 import { type LogLevel, LogLevels, logLevelOf } from '../runtime/log-levels.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
 
@@ -77,9 +78,12 @@ export function printError(report: ErrorReport, json: boolean): void {
     return;
   }
   const colour = pc.createColors(process.stderr.isTTY === true);
-  process.stderr.write(
-    `${colour.red(`${report.code}:`)} ${report.message}\n  ${colour.dim(`fault: ${report.fault}; ${report.hint}`)}\n`,
-  );
+  const lines = [
+    `${colour.red(`${report.code}:`)} ${report.message}`,
+    `  ${colour.dim(`fault: ${report.fault}; ${report.hint}`)}`,
+  ];
+  const priority = goesToJournal(2) ? '<3>' : '';
+  process.stderr.write(lines.map((line) => `${priority}${line}\n`).join(''));
 }
 
 export interface VerbOptions {
@@ -105,13 +109,14 @@ export function verb(
     process.once('SIGINT', interrupt);
     process.once('SIGTERM', interrupt);
     try {
-      const destination = options.logTo === 'stdout' && !json ? process.stdout : process.stderr;
+      const [descriptor, destination] =
+        options.logTo === 'stdout' && !json ? ([1, process.stdout] as const) : ([2, process.stderr] as const);
       const { logLevel } = globals;
       const levels = new LogLevels(logLevel === undefined ? (options.logLevel ?? 'warn') : logLevelOf(logLevel));
       const log = createLogger({
         level: levels,
         destination,
-        journal: process.env.JOURNAL_STREAM !== undefined,
+        journal: goesToJournal(descriptor),
       });
       const print = (document: JsonValue, text: () => string): void => {
         process.stdout.write(json ? `${writeJson(document)}\n` : ensureNewline(text()));

@@ -39,6 +39,7 @@ export class Booted {
     this.brought = `/opt/brought/${basename(bring)}`;
     const machine = `dlms-${process.pid}`;
     const shell = ['sh', '-c', BOOT, 'boot', this.directory, bring, machine];
+    process.once('exit', this.kill);
     this.process = spawn('unshare', ['--mount', '--propagation', 'private', ...shell], { stdio: 'ignore' });
   }
 
@@ -92,12 +93,23 @@ export class Booted {
     return stdout.trim();
   }
 
+  private get isAlive(): boolean {
+    return this.process.exitCode === null && this.process.signalCode === null;
+  }
+
+  /** The end of its first process ends all others of a container; that of systemd-nspawn alone would leave them. */
+  private readonly kill = (): void => {
+    if (this.isAlive && this.init > 0) process.kill(this.init, 'SIGKILL');
+  };
+
   async end(): Promise<void> {
     const over = new Promise((resolve) => this.process.once('exit', resolve));
-    if (this.process.exitCode === null && this.process.signalCode === null) {
+    this.kill();
+    if (this.isAlive) {
       this.process.kill('SIGKILL');
       await over;
     }
+    process.off('exit', this.kill);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -57,16 +57,18 @@ async function run(context: Context, command: Command): Promise<number> {
   const { log, levels } = context;
   const levelsFile = flags.logLevels ?? process.env.DLMS_LOG_LEVELS ?? null;
   applyLevels({ log, levels, levelsFile });
+  const overrides = overridesFrom(flags);
+  const endpoint = await metricsAt(flags.metrics ?? process.env.DLMS_METRICS ?? '', log);
   const manager = await serviceManagerOf({
     env: process.env,
     pid: process.pid,
     onError: (error) => log.error({ err: error.message }, 'systemd cannot be told how the daemon is'),
   });
-  const overrides = overridesFrom(flags);
-  const endpoint = await metricsAt(flags.metrics ?? process.env.DLMS_METRICS ?? '', log);
   const { databasePath } = context;
   const starting = Daemon.start({ databasePath, clock: systemClock, log, levels, overrides });
   const daemon = await starting.catch(async (error: unknown) => {
+    // What is open would keep the process, and systemd would wait for READY.
+    manager.close();
     await endpoint?.close();
     throw error;
   });
