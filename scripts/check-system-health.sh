@@ -67,13 +67,14 @@ if have systemctl && [ -d /run/systemd/system ]; then
       check "unit $unit" healthy "active: $(shown "$unit" StatusText)"
     fi
   elif [ "$active" = activating ]; then
-    check "unit $unit" degraded "starting ($result, restarted $restarts times)" "journalctl -u $unit -n 50"
-  elif [ "$result" = start-limit-hit ]; then
-    check "unit $unit" unhealthy 'it failed too often and stays down' "journalctl -u $unit -n 50; systemctl reset-failed $unit; systemctl start $unit"
+    check "unit $unit" degraded "starting, restarted $restarts times" "journalctl -u $unit -n 50"
+  elif [ "$active" = failed ]; then
+    # It is started again after every failure, until the start limit. Result keeps the reason of the last failure.
+    check "unit $unit" unhealthy "failed ($result) after $restarts restarts, and stays down" "journalctl -u $unit -n 50; systemctl reset-failed $unit; systemctl start $unit"
   elif [ "$(shown "$unit" ConditionResult)" = no ] && [ "$active" = inactive ]; then
     check "unit $unit" unhealthy 'it was not started: there is no database yet' 'sudo dlms init'
   else
-    check "unit $unit" unhealthy "$active ($result)" "journalctl -u $unit -n 50; systemctl start $unit"
+    check "unit $unit" unhealthy "$active: it was stopped" "systemctl start $unit"
   fi
   for timer in dlms-health-check.timer dlms-backup.timer; do
     if [ "$(shown "$timer" LoadState)" != loaded ]; then continue; fi
@@ -85,16 +86,22 @@ else
   check units unknown 'systemd does not run here'
 fi
 
-# --- what the daemon is configured for: "target NAME HOST PORT EXPECTED CONFLICT", "serial PATH", "database PATH"
+# --- what the daemon is configured for: "target NAME HOST PORT WANTED CONNECTED CONFLICT", "serial PATH", "pid PID"
 facts=$("${program[@]}" status --json 2>/dev/null | node -e '
   let text = "";
   process.stdin.on("data", (part) => { text += part; }).on("end", () => {
     let status;
     try { status = JSON.parse(text); } catch { return; }
-    for (const { name, url, connections, conflict } of status.targets ?? []) {
-      const { hostname, port } = new URL(url);
-      const expected = connections.filter(({ retired, state }) => !retired && state === "connected").length;
-      console.log(["target", name, hostname.replace(/[[\]]/g, ""), port, expected, conflict].join("\t"));
+    // Sockets tell the broker, not the target: those of one broker are counted together.
+    const targets = status.targets ?? [];
+    for (const { name, url, conflict } of targets) {
+      const { host, hostname, port } = new URL(url);
+      const wanted = targets
+        .filter((target) => new URL(target.url).host === host)
+        .flatMap(({ connections }) => connections.filter(({ retired, state }) => !retired || state === "connected"));
+      const connected = wanted.filter(({ state }) => state === "connected");
+      const fields = [name, hostname.replace(/[[\]]/g, ""), port, wanted.length, connected.length, conflict];
+      console.log(["target", ...fields].join("\t"));
     }
     for (const { line } of status.lines ?? []) {
       if (line.startsWith("serial")) console.log(["serial", new URL(line).pathname].join("\t"));
@@ -105,31 +112,40 @@ facts=$("${program[@]}" status --json 2>/dev/null | node -e '
 if [ "${main_pid:-0}" = 0 ]; then main_pid=$(awk -F'\t' '$1 == "pid" { print $2 }' <<<"$facts"); fi
 main_pid=${main_pid:-0}
 our_uid=$(stat -c %u "/proc/$main_pid" 2>/dev/null || echo none)
+# Of root's processes nothing follows.
+if [ "$our_uid" = 0 ]; then our_uid=none; fi
 
-# named PID: what a person recognises a process by; never its arguments, which carry tokens.
+# named PID: what a person recognises a process by; of its arguments the script alone, since others carry tokens.
 named() {
-  local of
+  local of name script
   of=$(sed -n 's|^0::.*/\([^/]*\.service\)$|\1|p' "/proc/$1/cgroup" 2>/dev/null)
-  printf '%s (pid %s%s)' "$(cat "/proc/$1/comm" 2>/dev/null || echo process)" "$1" "${of:+, $of}"
+  name=$(cat "/proc/$1/comm" 2>/dev/null || echo process)
+  script=$(tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | sed -n 2p)
+  if [[ $name =~ ^(node|python|ruby|perl|java|sh|bash)[0-9.]*$ && $script =~ \.(py|[cm]?js|rb|pl|sh)$ ]]; then name+=" ${script##*/}"; fi
+  printf '%s (pid %s%s)' "$name" "$1" "${of:+, $of}"
 }
 
 # --- MQTT connections: exactly one for each session that stands
-if ! have ss; then
+if [ -z "$facts" ]; then
+  check 'MQTT connections' unknown 'the database does not tell which there should be'
+  check 'serial ports' unknown 'the database does not tell which there are'
+elif ! have ss; then
   check 'MQTT connections' unknown 'ss is not installed' 'apt install iproute2'
 else
-  while IFS=$'\t' read -r kind name host port expected conflict; do
+  while IFS=$'\t' read -r kind name host port wanted connected conflict; do
     if [ "$kind" != target ]; then continue; fi
     ours=0 others=()
     for address in $(getent ahosts "$host" | awk '{ print $1 }' | sort -u); do
       while read -r line; do
         if [ -z "$line" ]; then continue; fi
-        pid=$(sed -n 's/.*pid=\([0-9]*\).*/\1/p' <<<"$line")
-        uid=$(sed -n 's/.*uid:\([0-9]*\).*/\1/p' <<<"$line")
-        if [ -n "$pid" ] && [ "$pid" = "$main_pid" ]; then ours=$((ours + 1))
-        elif [ -n "$pid" ]; then others+=("$(named "$pid")")
-        elif [ "${uid:-0}" = "$our_uid" ]; then ours=$((ours + 1))
-        else others+=("a process of user ${uid:-0}")
+        pid='' uid=''
+        if [[ $line =~ pid=([0-9]+) ]]; then pid=${BASH_REMATCH[1]}; fi
+        if [[ $line =~ uid:([0-9]+) ]]; then uid=${BASH_REMATCH[1]}; fi
+        if [ -n "$pid" ] && [ "$pid" != "$main_pid" ]; then others+=("$(named "$pid")")
+        elif [ -z "$pid" ] && [ "${uid:-0}" != "$our_uid" ]; then others+=("a process of user ${uid:-0}")
         fi
+        # What else runs as the daemon's own user is a second daemon.
+        if [ "$pid" = "$main_pid" ] || [ "${uid:-0}" = "$our_uid" ]; then ours=$((ours + 1)); fi
       done < <(ss -Htnpe state established dst "$address" dport = ":$port" 2>/dev/null)
     done
     also=''
@@ -137,11 +153,11 @@ else
     title="connections $name"
     if [ "$conflict" = true ] && [ ${#others[@]} -gt 0 ]; then
       check "$title" degraded "$ours to $host:$port${also}" 'one of these may use the same access token: stop it, or give it a token of its own'
-    elif [ "$ours" -gt "$expected" ] && [ "$expected" -gt 0 ]; then
-      check "$title" degraded "$ours to $host:$port where $expected are expected${also}" 'does a second daemon run?'
+    elif [ "$main_pid" != 0 ] && [ "$ours" -gt "$wanted" ]; then
+      check "$title" degraded "$ours to $host:$port where $wanted are expected${also}" 'does a second daemon run?'
     elif [ "$main_pid" = 0 ]; then check "$title" unknown "no daemon runs${also}"
-    elif [ "$ours" -lt "$expected" ]; then
-      check "$title" unknown "$ours of $expected seen to $host:$port${also}" 'run as root'
+    elif [ "$ours" -lt "$connected" ]; then
+      check "$title" unknown "$ours of $connected seen to $host:$port${also}" "$([ "$(id -u)" = 0 ] || echo 'run as root')"
     else check "$title" healthy "$ours to $host:$port${also}"
     fi
   done <<<"$facts"
@@ -165,11 +181,11 @@ strangers() {
     printf '%s, ' "$(named "$pid")"
   done | sed 's/, $//'
 }
-if [ "$(id -u)" = 0 ]; then blind=''; else blind=' (only own processes are seen)'; fi
+if [ "$(id -u)" = 0 ]; then blind=''; else blind='no other process of this user; those of others are not seen'; fi
 found=$(strangers "$(readlink -f "$database" 2>/dev/null || echo "$database")")
 if [ -n "$found" ]; then
   check 'holders of the database' degraded "$found" 'only the daemon and its verbs should have it open: a tool that keeps it locked stops readings from being stored'
-elif [ -n "$blind" ]; then check 'holders of the database' unknown "nobody else$blind" 'run as root'
+elif [ -n "$blind" ]; then check 'holders of the database' unknown "$blind" 'run as root'
 else check 'holders of the database' healthy 'nobody else'
 fi
 while IFS=$'\t' read -r kind port _; do
@@ -178,7 +194,7 @@ while IFS=$'\t' read -r kind port _; do
   found=$(strangers "$device")
   if [ ! -e "$device" ]; then check "port $port" degraded 'it is not there' 'is the adapter plugged in? ls -l /dev/serial/by-id/'
   elif [ -n "$found" ]; then check "port $port" degraded "held by $found" 'end the other program, or keep it from this port'
-  elif [ -n "$blind" ]; then check "port $port" unknown "nobody else$blind" 'run as root'
+  elif [ -n "$blind" ]; then check "port $port" unknown "$blind" 'run as root'
   else check "port $port" healthy 'nobody else'
   fi
 done <<<"$facts"
@@ -213,9 +229,11 @@ fi
 
 # --- the verdict, by the program; without it the daemon cannot run either
 flags=()
+# The program writes into a pipe.
+if [ -t 1 ]; then terminal=1; else terminal=''; fi
 if [ -n "$json" ]; then flags+=(--json); fi
 if [ -n "$quiet" ]; then flags+=(--quiet); fi
-output=$(printf '%s' "$checks" | FORCE_TERMINAL=$([ -t 1 ] && echo 1) "${program[@]}" health --checks - ${flags[@]+"${flags[@]}"} 2>&1)
+output=$(printf '%s' "$checks" | FORCE_TERMINAL=$terminal "${program[@]}" health --checks - ${flags[@]+"${flags[@]}"} 2>&1)
 status=$?
 if grep -qE '"status"|Verdict:' <<<"$output"; then
   printf '%s\n' "$output"

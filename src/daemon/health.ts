@@ -164,7 +164,7 @@ function targetCheck(
     .map((connection) => ({ connection, status: connections.get(connection.id) }));
   const title = `target ${name}`;
   if (!running) return check(title, 'unknown', 'nothing is connected while no daemon runs');
-  const inConflict = of.filter(({ status }) => status?.conflict === true);
+  const inConflict = of.filter(({ status }) => status?.conflict === true && !isUnreachable(status));
   if (inConflict.length > 0) {
     const named = rivals.get(id) ?? [];
     const who = named.length === 0 ? 'no process of this host that may be seen' : named.join(', ');
@@ -185,6 +185,10 @@ function targetCheck(
     `${away.length} of ${of.length} not connected to ${url}: ${why}`,
     error?.hint ?? 'it connects by itself; readings wait in the outbox',
   );
+}
+
+function isUnreachable(status: ConnectionStatus | undefined): boolean {
+  return status?.state !== 'connected' && status?.lastError?.code === 'MQTT_UNREACHABLE';
 }
 
 function metersCheck({ fleet, meters, now, running, daemon }: HealthFacts): HealthCheck {
@@ -213,10 +217,13 @@ function metersCheck({ fleet, meters, now, running, daemon }: HealthFacts): Heal
   );
 }
 
-function rateCheck({ daemon, running }: HealthFacts): HealthCheck {
+function rateCheck({ fleet, connections, daemon, running }: HealthFacts): HealthCheck {
   const rate = running ? (daemon?.publishRate ?? null) : null;
   if (rate === null) return check('publish rate', 'unknown', 'no cycle counts yet');
-  const status = rate < RATE_UNHEALTHY ? 'unhealthy' : rate < RATE_DEGRADED ? 'degraded' : 'healthy';
+  // While a broker is away readings wait: for how long is the outbox's to judge.
+  const isAway = fleet.connections.some(({ id, retired }) => !retired && isUnreachable(connections.get(id)));
+  const low = isAway ? 'degraded' : 'unhealthy';
+  const status = rate < RATE_UNHEALTHY ? low : rate < RATE_DEGRADED ? 'degraded' : 'healthy';
   return check(
     'publish rate',
     status,

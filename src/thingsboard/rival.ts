@@ -116,7 +116,7 @@ function commandOf(pid: number, root: string): string | null {
   const name = basename(program);
   if (name === '') return null;
   const interprets =
-    /^(?:python|node|ruby|perl|java|sh|bash)[\d.]*$/.test(name) && /\.(?:py|m?js|rb|pl|sh)$/.test(first);
+    /^(?:python|node|ruby|perl|java|sh|bash)[\d.]*$/.test(name) && /\.(?:py|[cm]?js|rb|pl|sh)$/.test(first);
   return interprets ? `${name} ${basename(first)}` : name;
 }
 

@@ -27,6 +27,7 @@ type Connection = NonNullable<ReturnType<HealthFacts['connections']['get']>>;
 type Meter = NonNullable<ReturnType<HealthFacts['meters']['get']>>;
 
 const connection = (changes: object) => new Map([[1, { ...CONNECTED, ...changes } as unknown as Connection]]);
+const UNREACHABLE = { state: 'waiting', lastError: new BridgeError('MQTT_UNREACHABLE', 'refused').report() };
 const meter = (changes: object) =>
   ({ state: 'connected', lastReadingAt: NOW - 1000, error: null, ...changes }) as unknown as Meter;
 
@@ -66,13 +67,19 @@ const inTrouble = (...ids: number[]) => ({
 });
 
 describe('the verdict and the check that makes it', () => {
-  test.each<[string, Partial<HealthFacts>, HealthStatus, string | null]>([
+  test.each<[string, Partial<HealthFacts>, HealthStatus, string | readonly string[] | null]>([
     ['all is well', {}, 'healthy', null],
     ['no daemon', { running: false }, 'unhealthy', 'daemon'],
     ['it never ran', { running: false, daemon: null }, 'unhealthy', 'daemon'],
     ['a daemon that is silent', { daemon: { ...STATUS, updatedAt: NOW - MINUTE } }, 'unhealthy', 'daemon'],
     ['the broker away', { connections: connection({ state: 'waiting' }) }, 'degraded', 'target tb'],
     ['a rival', { connections: connection({ conflict: true }) }, 'degraded', 'target tb'],
+    [
+      'the broker away after a conflict',
+      { connections: connection({ ...UNREACHABLE, conflict: true }) },
+      'degraded',
+      'target tb',
+    ],
     ['one meter in error', inTrouble(1), 'degraded', 'meters'],
     ['all meters in error', inTrouble(1, 2), 'unhealthy', 'meters'],
     [
@@ -85,6 +92,18 @@ describe('the verdict and the check that makes it', () => {
       },
       'degraded',
       'meters',
+    ],
+    [
+      'the broker away, so that nothing is delivered',
+      { daemon: { ...STATUS, publishRate: 0 }, connections: connection(UNREACHABLE) },
+      'degraded',
+      ['target tb', 'publish rate'],
+    ],
+    [
+      'little delivered over sessions that come and go',
+      { daemon: { ...STATUS, publishRate: 0.1 }, connections: connection({ state: 'waiting' }) },
+      'unhealthy',
+      ['target tb', 'publish rate'],
     ],
     ['90 % delivered', { daemon: { ...STATUS, publishRate: 0.9 } }, 'degraded', 'publish rate'],
     ['40 % delivered', { daemon: { ...STATUS, publishRate: 0.4 } }, 'unhealthy', 'publish rate'],
@@ -103,7 +122,7 @@ describe('the verdict and the check that makes it', () => {
     const bad = report.checks.filter((one) => one.status === 'degraded' || one.status === 'unhealthy');
     expect({ status: report.status, bad: bad.map(({ name }) => name) }).toEqual({
       status,
-      bad: culprit === null ? [] : [culprit],
+      bad: culprit === null ? [] : [culprit].flat(),
     });
     for (const { hint } of bad) expect(hint).not.toBe('');
   });

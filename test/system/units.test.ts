@@ -1,4 +1,4 @@
-/** The units as systemd itself judges them; `install.test.ts` runs them. */
+/** The units as systemd itself judges them; `installed.test.ts` runs them. */
 import { execFile } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -70,7 +70,7 @@ describe.skipIf(!hasSystemd)('units', () => {
 });
 
 test.skipIf(!hasShellcheck)('the scripts pass shellcheck', async () => {
-  const scripts = readdirSync(SCRIPTS).filter((name) => name.endsWith('.sh'));
+  const scripts = readdirSync(SCRIPTS, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.sh'));
   const { stdout } = await run('shellcheck', ['-x', ...scripts.map((name) => join(SCRIPTS, name))]);
   expect(stdout).toBe('');
 });

@@ -1,5 +1,5 @@
 /** `health`: is the whole well, from the database and the host, with or without a daemon. 0 healthy, 1 degraded, 2 not. */
-import { readFileSync, statfsSync } from 'node:fs';
+import { readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import pc from 'picocolors';
@@ -94,7 +94,10 @@ function diskOf(path: string): HealthFacts['disk'] {
   return { free: bavail * bsize, total: blocks * bsize };
 }
 
-/** Processes of this host at the broker of a target in conflict, the daemon itself left out. */
+/**
+ * Processes of this host at the broker of a target in conflict, the daemon itself left out: by its pid, or by its user
+ * where the pids of other users are not seen.
+ */
 async function rivalsOf(
   { targets, connections }: FleetOutline,
   { connections: known, daemon }: Pick<HealthFacts, 'connections' | 'daemon'>,
@@ -102,8 +105,11 @@ async function rivalsOf(
   const inConflict = targets.filter(({ id }) =>
     connections.some(({ id: connection, targetId }) => targetId === id && known.get(connection)?.conflict === true),
   );
+  const ourUid = daemon === null ? undefined : statSync(`/proc/${daemon.pid}`, { throwIfNoEntry: false })?.uid;
   const found = inConflict.map(async ({ id, url }) => {
-    const rivals = (await rivalsAt(url)).filter(({ pid }) => pid === null || pid !== daemon?.pid);
+    const rivals = (await rivalsAt(url)).filter(({ pid, uid }) =>
+      pid === null ? uid !== ourUid : pid !== daemon?.pid,
+    );
     return [id, rivals.map(rivalText)] as const;
   });
   return new Map(await Promise.all(found));
@@ -138,7 +144,7 @@ function textOf(file: string): string {
 
 function text({ status, checks, performance, errors }: HealthReport, quiet: boolean): string {
   // The script that adds its checks reads what is printed, and knows where it goes.
-  const terminal = process.stdout.isTTY === true || process.env.FORCE_TERMINAL === '1';
+  const terminal = goesToTerminal();
   const colour = pc.createColors(terminal);
   const paint = { healthy: colour.green, degraded: colour.yellow, unhealthy: colour.red, unknown: colour.dim } as const;
   const symbols = { healthy: '✓', degraded: '!', unhealthy: '✗', unknown: '?' } as const;
@@ -152,11 +158,18 @@ function text({ status, checks, performance, errors }: HealthReport, quiet: bool
   const { cycles, messages, publishRate } = performance;
   const rate = publishRate === null ? '-' : `${(publishRate * 100).toFixed(1)}%`;
   const figures = `Cycles: ${cycles} | MQTT: ${messages} msgs (${rate}) | errors ${errors.total}`;
-  return [...lines, ...(quiet ? [] : ['', figures]), `${priority(status)}Verdict: ${paint[status](status)}`].join('\n');
+  const unseen = checks.filter((one) => one.status === 'unknown').map(({ name }) => name);
+  const within = unseen.length === 0 ? '' : ` (not known: ${unseen.join(', ')})`;
+  const verdict = `${priority(status)}Verdict: ${paint[status](status)}${within}`;
+  return [...lines, ...(quiet ? [] : ['', figures]), verdict].join('\n');
+}
+
+function goesToTerminal(): boolean {
+  return process.stdout.isTTY === true || process.env.FORCE_TERMINAL === '1';
 }
 
 /** What journald takes as the priority of a line (sd-daemon(3)). */
 function priority(status: HealthCheck['status']): string {
-  if (process.env.JOURNAL_STREAM === undefined || process.stdout.isTTY === true) return '';
+  if (process.env.JOURNAL_STREAM === undefined || goesToTerminal()) return '';
   return { healthy: '<6>', unknown: '<6>', degraded: '<4>', unhealthy: '<3>' }[status];
 }
