@@ -66,6 +66,9 @@ if [ -n "$tree" ]; then exit 0; fi
 
 install -d -m 755 "$stage/DEBIAN"
 major=$(node -p 'process.versions.node.split(".")[0]')
+# The oldest that the program runs on, where it is of this major version.
+oldest=$(node -p 'require("./package.json").engines.node.replace(">=", "")')
+if [ "${oldest%%.*}" != "$major" ]; then oldest=$major; fi
 cat >"$stage/DEBIAN/control" <<END
 Package: dlms-multi-meter
 Version: $version
@@ -73,7 +76,7 @@ Architecture: $(dpkg --print-architecture)
 Maintainer: dlms-multi-meter developers <noreply@example.invalid>
 Section: net
 Priority: optional
-Depends: nodejs (>= $major), nodejs (<< $((major + 1))), systemd
+Depends: nodejs (>= $oldest), nodejs (<< $((major + 1))), systemd
 Recommends: iproute2
 Suggests: socat
 Installed-Size: $(du -sk --exclude=DEBIAN "$stage" | cut -f 1)

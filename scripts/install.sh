@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the program from a checkout as a service, or removes it. Doing it again changes nothing but the version.
-#   sudo scripts/install.sh              builds what is missing and installs it
+#   sudo scripts/install.sh              builds the checkout and installs it
 #   sudo scripts/install.sh --uninstall  removes the program; configuration and database stay
 #   sudo scripts/install.sh --purge      removes these, too: readings that wait for delivery are lost
-# With dpkg it goes by a package; elsewhere the files are copied, and a list of them is kept.
+# Where Node.js is a Debian package it goes by a package; elsewhere the files are copied, and a list of them is kept.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
@@ -15,7 +15,10 @@ case ${1:-} in
   --purge) action=purge ;;
   *) sed -n '2,6p' "$0" >&2; exit 2 ;;
 esac
-[ "$(id -u)" = 0 ] || { echo 'run it as root: sudo scripts/install.sh' >&2; exit 1; }
+refuse() { echo "$1" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || refuse 'run it as root: sudo scripts/install.sh'
+
+is_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 remove_files() {
   if [ ! -f "$list" ]; then return; fi
@@ -25,7 +28,7 @@ remove_files() {
 }
 
 if [ "$action" != install ]; then
-  if command -v dpkg >/dev/null; then
+  if dpkg-query -W dlms-multi-meter >/dev/null 2>&1; then
     dpkg "--$action" dlms-multi-meter
   else
     sh scripts/deb/prerm.sh remove
@@ -35,11 +38,33 @@ if [ "$action" != install ]; then
   exit 0
 fi
 
-if [ ! -d node_modules/better-sqlite3/build/Release ]; then npm ci; fi
-if [ ! -f dist/cli/main.js ]; then npm run build; fi
+command -v systemctl >/dev/null || refuse 'systemd is missing: see "In a container" in docs/production-guide.md'
+oldest=$(sed -n 's/.*"node": ">=\(.*\)".*/\1/p' package.json)
+node=$(node --version 2>/dev/null) || refuse "Node.js $oldest or later is needed, and root finds none"
+printf '%s\n' "$oldest" "${node#v}" | sort -V -C || refuse "Node.js $oldest or later is needed: $(command -v node) is $node"
+command -v npm >/dev/null || refuse 'npm is missing'
+
+# As who owns the checkout, so that nothing in it becomes root's.
+owner=$(stat -c %U .)
+as_owner() {
+  if [ "$owner" = root ]; then "$@"
+  else runuser -u "$owner" -- env HOME="$(getent passwd "$owner" | cut -d: -f6)" PATH="$PATH" "$@"
+  fi
+}
+# What npm installed, by its own list, is what the lockfile says.
+is_installed() {
+  [ -d node_modules/better-sqlite3/build/Release ] && node -e '
+    const read = (file) => JSON.parse(require("fs").readFileSync(file, "utf8")).packages;
+    const there = read("node_modules/.package-lock.json");
+    const differs = ([path, { version, optional }]) => path !== "" && !optional && there[path]?.version !== version;
+    process.exit(Object.entries(read("package-lock.json")).some(differs) ? 1 : 0);
+  '
+}
+is_installed || as_owner npm ci
+as_owner npm run build
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
-if command -v dpkg >/dev/null; then
+if is_package nodejs; then
   # Configuration that was changed stays as it is.
   dpkg --force-confold --install "$(scripts/build-deb.sh --output "$directory")"
 else
@@ -48,6 +73,7 @@ else
     if [ -e "/etc/dlms-multi-meter/$file" ]; then rm "$directory/etc/dlms-multi-meter/$file"; fi
   done
   if [ -f "$list" ]; then sh scripts/deb/prerm.sh upgrade; fi
+  remove_files
   files=$(cd "$directory" && find . ! -type d -printf '/%P\n')
   cp -a --no-preserve=ownership "$directory/." /
   printf '%s\n' "$files" >"$list"

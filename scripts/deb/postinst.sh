@@ -2,10 +2,26 @@
 # After unpacking: user, directories, the database brought up to date with a copy at hand, units.
 set -e
 
+units='dlms-multi-meter.service dlms-health-check.timer dlms-backup.timer'
 state=/var/lib/dlms-multi-meter
 before=$state/before-upgrade
 
-runs_systemd() { [ -d /run/systemd/system ]; }
+disabled=/run/dlms-multi-meter.disabled
+
+say() { echo "dlms-multi-meter: $*" >&2; }
+
+# Units that stood disabled before the upgrade stay so.
+start_units() {
+  if [ ! -d /run/systemd/system ]; then return; fi
+  systemctl daemon-reload
+  for unit in $units; do
+    if grep -qsx "$unit" "$disabled"; then continue; fi
+    systemctl enable --quiet "$unit"
+    # Before `dlms init` the unit's condition fails, which is no error.
+    systemctl restart "$unit" || say "$unit does not start: journalctl -u $unit -n 50"
+  done
+  rm -f "$disabled"
+}
 
 # The database as it was: the daemon is down, so the files stand still.
 set_aside() {
@@ -31,15 +47,12 @@ if [ "$1" = configure ]; then
     # Any verb that may write brings the schema up to date.
     if ! told=$(dlms --db "$state/dlms.db" meter list 2>&1 >/dev/null); then
       put_back
-      echo "dlms-multi-meter: the database could not be brought up to date: $told" >&2
-      echo "dlms-multi-meter: it is as it was before. Install the version before, or see $before" >&2
+      say "the database could not be brought up to date: $told"
+      say "it was put back as it was; a copy is in $before. The daemon is down: install the version before"
       exit 1
     fi
-  fi
-  if runs_systemd; then
-    systemctl daemon-reload
-    systemctl enable --quiet dlms-multi-meter.service dlms-health-check.timer dlms-backup.timer
-    # Before `dlms init` the unit's condition fails, which is no error.
-    systemctl restart dlms-multi-meter.service dlms-health-check.timer dlms-backup.timer || true
+    say "the database is up to date; as it was before: $before"
   fi
 fi
+# Also after abort-upgrade and abort-remove: the version that was there goes on.
+start_units

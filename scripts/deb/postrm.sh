@@ -3,7 +3,7 @@
 set -e
 
 if [ "$1" = purge ]; then
-  rm -rf /var/lib/dlms-multi-meter /etc/dlms-multi-meter
+  rm -rf /var/lib/dlms-multi-meter /etc/dlms-multi-meter /run/dlms-multi-meter.disabled
   if getent passwd dlms >/dev/null; then userdel dlms || true; fi
   if getent group dlms >/dev/null; then groupdel dlms || true; fi
 fi

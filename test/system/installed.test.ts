@@ -1,112 +1,52 @@
 /** The package in a systemd that is booted for it: installed, run, killed, upgraded, purged. Needs root. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Booted } from '../support/booted.ts';
-import { eventually } from '../support/eventually.ts';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const UNIT = 'dlms-multi-meter.service';
-const STATE = '/var/lib/dlms-multi-meter';
-const BROKER_PORT = 18830;
-const METER_PORT = 14059;
-
-const canBoot = process.getuid?.() === 0 && execFileSync('sh', ['-c', 'command -v systemd-nspawn || true']).length > 0;
+import type { Booted } from '../support/booted.ts';
+import { canBoot, checkOf, ServiceBench, STATE, UNIT } from '../support/service-bench.ts';
 
 test.runIf(process.env.CI === 'true')('a systemd can be booted here', () => expect(canBoot).toBe(true));
 
-interface Health {
-  readonly status: string;
-  readonly checks: readonly { readonly name: string; readonly status: string; readonly detail: string }[];
-}
-
-/** What uses the daemon's token without asking: as a forgotten script does. */
-const RIVAL = `
-const mqtt = require('/usr/lib/dlms-multi-meter/node_modules/mqtt');
-mqtt.connect('mqtt://127.0.0.1:${BROKER_PORT}', { username: 'TOKEN', reconnectPeriod: 1000, clientId: 'old' });
-`;
-
 describe.skipIf(!canBoot)('installed and run by systemd', () => {
+  let bench: ServiceBench;
   let machine: Booted;
-  let directory = '';
 
   beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'deb-'));
-    const deb = execFileSync(join(ROOT, 'scripts/build-deb.sh'), ['--output', directory], { encoding: 'utf8' }).trim();
-    machine = await Booted.boot(deb);
+    bench = await ServiceBench.boot();
+    machine = bench.machine;
   }, 180_000);
-  afterAll(async () => {
-    await machine?.end();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterAll(() => bench?.end());
 
-  const property = (name: string): Promise<string> => machine.done(`systemctl show ${UNIT} -p ${name} --value`);
-  /** Until `look` throws no more. */
-  const until = (look: () => Promise<void>): Promise<true> =>
-    eventually(
-      'it is as expected',
-      async () => {
-        await look();
-        return true;
-      },
-      { withinMs: 40_000, pauseMs: 300 },
-    );
+  const property = (name: string): Promise<string> => bench.property(name);
+  const until = (look: () => Promise<void>): Promise<true> => bench.until(look);
   const journal = async (options = ''): Promise<{ PRIORITY: string; MESSAGE: string }[]> => {
     const lines = await machine.done(
       `journalctl -q -u ${UNIT} -o json --output-fields=PRIORITY,MESSAGE,_COMM _COMM=node ${options}`,
     );
     return lines === '' ? [] : lines.split('\n').map((line) => JSON.parse(line));
   };
-  const health = async (): Promise<Health & { readonly exit: number }> => {
-    const { status, stdout } = await machine.run('check-system-health --json --since -20s');
-    return { ...(JSON.parse(stdout) as Health), exit: status };
-  };
-  const simulate = (name: string, rest: string): Promise<string> =>
-    machine.done(`systemd-run --quiet --collect --unit=${name} dlms simulate ${rest}`);
-  // A unit of that name may not be gone yet when its successor starts.
-  let brokers = 0;
-  const startBroker = (): Promise<string> => {
-    brokers += 1;
-    return simulate(`broker${brokers}`, `thingsboard --port ${BROKER_PORT} --token TOKEN --gateway`);
-  };
-  const stopBroker = (): Promise<string> => machine.done(`systemctl stop broker${brokers}`);
-
   test('the package installs; before init the unit waits, and health says so', async () => {
-    await machine.done(`dpkg --force-depends -i ${machine.brought}`);
+    expect(await bench.install()).toMatchObject({ status: 0 });
     expect(await machine.done(`systemctl is-enabled ${UNIT} dlms-health-check.timer dlms-backup.timer`)).toBe(
       'enabled\nenabled\nenabled',
     );
     expect(await property('ActiveState')).toBe('inactive');
     expect(await machine.done('id -Gn dlms')).toMatch(/^dlms dialout$/);
-    const { exit, checks } = await health();
-    expect(exit).toBe(2);
-    expect(checks.find(({ name }) => name === `unit ${UNIT}`)).toMatchObject({ status: 'unhealthy' });
+    const report = await bench.health();
+    expect(report.exit).toBe(2);
+    expect(checkOf(report, `unit ${UNIT}`)).toMatchObject({ status: 'unhealthy', hint: 'sudo dlms init' });
+    expect(checkOf(report, 'database').detail).toContain('DATABASE_MISSING');
+    expect(checkOf(report, 'MQTT connections').status).toBe('unknown');
   });
 
   test('set up by root, run by its own user: READY, figures in the status line, healthy', async () => {
-    await startBroker();
-    await simulate('meters', `meters --count 2 --port ${METER_PORT} --ports-each`);
-    await machine.done(`dlms init --url mqtt://127.0.0.1:${BROKER_PORT} --token TOKEN --yes`);
-    for (const [index, name] of ['house1', 'house2'].entries()) {
-      const link = `tcp://127.0.0.1:${METER_PORT + index}`;
-      await machine.done(
-        `dlms meter add ${name} ${link} --interval 1 --points 1.0.1.8.0.255=energy,1.0.32.7.0.255=voltage`,
-      );
-    }
+    await bench.setUp();
     expect(await machine.done(`stat -c '%U %a' ${STATE}/dlms.db ${STATE}/dlms.key`)).toBe('dlms 640\ndlms 600');
     await machine.done(`systemctl start ${UNIT}`);
     expect(await property('ActiveState')).toBe('active');
     await until(async () => expect(await property('StatusText')).toMatch(/^Cycles: [1-9]\d* \| MQTT: [1-9]\d* msgs/));
     await until(async () => {
-      const { exit, status, checks } = await health();
-      expect(checks.filter((one) => one.status === 'degraded' || one.status === 'unhealthy')).toEqual([]);
-      expect({ exit, status }).toEqual({ exit: 0, status: 'healthy' });
-      expect(checks.find(({ name }) => name === 'connections thingsboard')?.detail).toMatch(
-        /^1 to 127\.0\.0\.1:18830$/,
-      );
+      const report = await bench.health();
+      expect(report.checks.filter((one) => one.status === 'degraded' || one.status === 'unhealthy')).toEqual([]);
+      expect(report.status).toBe('healthy');
     });
     await machine.done('systemctl start dlms-health-check.service');
   });
@@ -117,9 +57,6 @@ describe.skipIf(!canBoot)('installed and run by systemd', () => {
     expect({ status, running: JSON.parse(stdout).daemon.running }).toEqual({ status: 0, running: true });
     expect((await machine.run(`runuser -u dlmsop -- cat ${STATE}/dlms.key`)).status).toBe(1);
     expect((await machine.run('runuser -u dlmsguest -- dlms status')).status).toBe(1);
-    const seen = await machine.run('runuser -u dlmsguest -- check-system-health --json');
-    const unknown = (JSON.parse(seen.stdout) as Health).checks.filter((one) => one.status === 'unknown');
-    expect(unknown.map(({ name }) => name)).toEqual(expect.arrayContaining(['database', 'journal']));
   });
 
   test('the journal has each event once, with its priority', async () => {
@@ -169,24 +106,21 @@ describe.skipIf(!canBoot)('installed and run by systemd', () => {
   });
 
   test('with the broker away it is degraded and ends within its bound; what waits is delivered later', async () => {
-    await stopBroker();
+    await bench.stopBroker();
     await until(async () => {
-      const { exit, checks } = await health();
-      expect(exit).toBe(1);
-      expect(checks.find(({ name }) => name === 'target thingsboard')).toMatchObject({ status: 'degraded' });
+      expect((await bench.health()).exit).toBe(1);
       expect(JSON.parse(await machine.done('dlms outbox --json')).rows).toBeGreaterThan(0);
     });
     const begun = performance.now();
     await machine.done(`systemctl stop ${UNIT}`);
     expect(performance.now() - begun).toBeLessThan(40_000);
     expect(await property('Result')).toBe('success');
-    expect((await health()).exit).toBe(2);
     // Nobody keeps the write-ahead log now: the directory is not the operator's to write.
     const told = await machine.done('runuser -u dlmsop -- dlms status --json');
     const { daemon, outbox } = JSON.parse(told);
     expect(daemon.running).toBe(false);
     expect(outbox.rows).toBeGreaterThan(0);
-    await startBroker();
+    await bench.startBroker();
     await machine.done(`systemctl start ${UNIT}`);
     await until(async () => expect(JSON.parse(await machine.done('dlms outbox --json')).rows).toBeLessThan(3));
   });
@@ -202,12 +136,12 @@ describe.skipIf(!canBoot)('installed and run by systemd', () => {
     const said = (await journal('-p err')).map(({ MESSAGE }) => MESSAGE).join('\n');
     expect(said).toContain('the database was damaged and restored from');
     await until(async () => {
-      const { exit, checks } = await health();
-      expect(exit).toBe(1);
-      expect(checks.find(({ name }) => name === 'database')).toMatchObject({ status: 'degraded' });
+      const report = await bench.health();
+      expect(report.exit).toBe(1);
+      expect(checkOf(report, 'database')).toMatchObject({ status: 'degraded' });
     });
     await machine.done('dlms alerts ack DATABASE_REPAIRED');
-    await until(async () => expect((await health()).exit).toBe(0));
+    await until(async () => expect((await bench.health()).exit).toBe(0));
   });
 
   test('another sealing key is the credential of the next start', async () => {
@@ -219,33 +153,45 @@ describe.skipIf(!canBoot)('installed and run by systemd', () => {
     await until(async () => expect(await property('StatusText')).toMatch(/^Cycles: [1-9]/));
   });
 
-  test('a rival with the same token is named', async () => {
-    await machine.done(`cat >/opt/old.cjs <<'END'${RIVAL}END`);
-    await machine.done('systemd-run --quiet --collect --unit=old-publisher node /opt/old.cjs');
-    await until(async () => {
-      const { exit, checks } = await health();
-      expect(exit).toBeGreaterThan(0);
-      const said = checks.map(({ detail }) => detail).join('\n');
-      expect(said).toContain('CONFLICT');
-      expect(said).toContain('old-publisher.service');
-    });
-    await machine.done('systemctl stop old-publisher');
-  });
-
-  test('an upgrade keeps configuration and database; one that cannot migrate puts the database back', async () => {
-    await machine.done(`dpkg --force-depends -i ${machine.brought}`);
+  test('an upgrade tells of its copy, keeps changed configuration and what was disabled', async () => {
+    await machine.done('systemctl disable --quiet --now dlms-health-check.timer');
+    const { status, stderr } = await bench.install();
+    expect(status).toBe(0);
+    expect(stderr).toContain(`as it was before: ${STATE}/before-upgrade`);
     expect(await property('ActiveState')).toBe('active');
     expect(await machine.done('cat /etc/dlms-multi-meter/log-levels')).toBe('polling=debug');
+    expect(await machine.done(`stat -c '%a %n' ${STATE}/before-upgrade`)).toBe(`700 ${STATE}/before-upgrade`);
     expect(await machine.done(`ls ${STATE}/before-upgrade`)).toContain('dlms.db');
+    expect((await machine.run('systemctl is-enabled dlms-health-check.timer')).stdout.trim()).toBe('disabled');
+  });
 
+  test('after an upgrade that does not get as far as unpacking, the daemon goes on', async () => {
+    const control = 'Package: dlms-multi-meter\nVersion: 99\nArchitecture: all\nMaintainer: x <x@example.invalid>';
+    await machine.done(`mkdir -p /opt/bad/DEBIAN && printf '${control}\nDescription: x\n' >/opt/bad/DEBIAN/control`);
+    await machine.done(`printf '#!/bin/sh\nexit 1\n' >/opt/bad/DEBIAN/preinst && chmod 755 /opt/bad/DEBIAN/preinst`);
+    await machine.done('dpkg-deb --build /opt/bad /opt/bad.deb');
+    expect((await machine.run('dpkg -i /opt/bad.deb')).status).not.toBe(0);
+    expect(await property('ActiveState')).toBe('active');
+  });
+
+  test('an older program refuses a newer database: installed, and started', async () => {
     await machine.done(`systemctl stop ${UNIT}`);
     const sqlite = '/usr/lib/dlms-multi-meter/node_modules/better-sqlite3';
     await machine.done(`node -e 'new (require("${sqlite}"))("${STATE}/dlms.db").pragma("user_version = 9999")'`);
     const sum = await machine.done(`sha256sum <${STATE}/dlms.db`);
-    const { status, stderr } = await machine.run(`dpkg --force-depends -i ${machine.brought}`);
+    const { status, stderr } = await bench.install();
     expect(status).not.toBe(0);
     expect(stderr).toContain('DATABASE_TOO_NEW');
+    expect(stderr).toContain('it was put back as it was');
     expect(await machine.done(`sha256sum <${STATE}/dlms.db`)).toBe(sum);
+    expect(await machine.done('dpkg --audit')).toContain('only half configured');
+
+    expect((await machine.run(`systemctl start ${UNIT}`)).status).not.toBe(0);
+    expect((await journal('-p err')).map(({ MESSAGE }) => MESSAGE).join()).toContain('DATABASE_TOO_NEW');
+    const report = await bench.health();
+    expect(report.exit).toBe(2);
+    expect(checkOf(report, 'database').detail).toContain('DATABASE_TOO_NEW');
+    await machine.run(`systemctl stop ${UNIT}`);
   });
 
   test('removing keeps the database, purging leaves nothing', async () => {
