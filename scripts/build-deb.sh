@@ -62,6 +62,7 @@ install -m 644 systemd/dlms-multi-meter.sysusers "$stage/usr/lib/sysusers.d/dlms
 install -m 644 systemd/dlms-multi-meter.tmpfiles "$stage/usr/lib/tmpfiles.d/dlms-multi-meter.conf"
 install -m 644 config/deploy/daemon.env config/deploy/log-levels "$stage/etc/dlms-multi-meter/"
 install -m 644 docs/*.md CHANGELOG.md LICENSE "$stage/usr/share/doc/dlms-multi-meter/"
+install -D -m 644 -t "$stage/usr/share/doc/dlms-multi-meter/es" docs/es/*.md
 if [ -n "$tree" ]; then exit 0; fi
 
 install -d -m 755 "$stage/DEBIAN"

@@ -5,7 +5,7 @@ set -e
 units='dlms-multi-meter.service dlms-health-check.timer dlms-backup.timer'
 state=/var/lib/dlms-multi-meter
 before=$state/before-upgrade
-
+copy=$before.new
 disabled=/run/dlms-multi-meter.disabled
 
 say() { echo "dlms-multi-meter: $*" >&2; }
@@ -23,20 +23,29 @@ start_units() {
   rm -f "$disabled"
 }
 
-# The database as it was: the daemon is down, so the files stand still.
+# The database as it is: the daemon is down, so the files stand still.
 set_aside() {
-  rm -rf "$before"
-  install -d -m 700 "$before"
+  rm -rf "$copy"
+  install -d -m 700 "$copy"
   for file in dlms.db dlms.db-wal dlms.key; do
-    if [ -e "$state/$file" ]; then cp -p "$state/$file" "$before/"; fi
+    if [ -e "$state/$file" ]; then cp -p "$state/$file" "$copy/"; fi
   done
 }
 
 put_back() {
   rm -f "$state/dlms.db-wal" "$state/dlms.db-shm"
   for file in dlms.db dlms.db-wal; do
-    if [ -e "$before/$file" ]; then cp -p "$before/$file" "$state/"; fi
+    if [ -e "$copy/$file" ]; then cp -p "$copy/$file" "$state/"; fi
   done
+  rm -rf "$copy"
+}
+
+# The copy of the last upgrade that changed the database stays until the next one that does.
+keep_copy() {
+  if [ ! -e "$copy/dlms.db-wal" ] && cmp -s "$copy/dlms.db" "$state/dlms.db"; then rm -rf "$copy"; return; fi
+  rm -rf "$before"
+  mv "$copy" "$before"
+  say "the database was brought up to date; as it was before: $before"
 }
 
 if [ "$1" = configure ]; then
@@ -48,10 +57,10 @@ if [ "$1" = configure ]; then
     if ! told=$(dlms --db "$state/dlms.db" meter list 2>&1 >/dev/null); then
       put_back
       say "the database could not be brought up to date: $told"
-      say "it was put back as it was; a copy is in $before. The daemon is down: install the version before"
+      say 'it was put back as it was. The daemon is down: install the version before'
       exit 1
     fi
-    say "the database is up to date; as it was before: $before"
+    keep_copy
   fi
 fi
 # Also after abort-upgrade and abort-remove: the version that was there goes on.

@@ -38,14 +38,21 @@ function databasePath(given: string | undefined): string {
   if (chosen !== undefined && chosen !== '') return chosen;
   const state = process.env.STATE_DIRECTORY;
   if (state !== undefined && state !== '') return join(state.split(':')[0] ?? state, 'dlms.db');
-  const system = '/var/lib/dlms-multi-meter/dlms.db';
-  return existsSync(system) || mayMakeIn(dirname(system)) ? system : join('data', 'dlms.db');
+  // An installed package has made the directory; the first `init` belongs there.
+  if (existsSync(SYSTEM_DATABASE) || may(dirname(SYSTEM_DATABASE), constants.W_OK)) return SYSTEM_DATABASE;
+  const own = join('data', 'dlms.db');
+  if (existsSync(own)) return own;
+  // Who may not look in there is told so, rather than that there is no database.
+  const isHidden = existsSync(dirname(SYSTEM_DATABASE)) && !may(dirname(SYSTEM_DATABASE), constants.X_OK);
+  return isHidden ? SYSTEM_DATABASE : own;
 }
 
-/** An installed package has made the directory; the first `init` belongs there. */
-function mayMakeIn(directory: string): boolean {
+/** The one of the service. */
+export const SYSTEM_DATABASE = '/var/lib/dlms-multi-meter/dlms.db';
+
+function may(directory: string, mode: number): boolean {
   try {
-    accessSync(directory, constants.W_OK);
+    accessSync(directory, mode);
     return true;
   } catch {
     return false;

@@ -67,6 +67,8 @@ export interface HealthReport {
 
 /** The daemon writes its status every 2 s. */
 const STATUS_STALE_MS = 30_000;
+/** So long a daemon has to connect. */
+const STARTING_MS = 10_000;
 const OUTBOX_DEGRADED_MS = 5 * 60_000;
 const OUTBOX_UNHEALTHY_MS = 60 * 60_000;
 const RATE_DEGRADED = 0.95;
@@ -127,7 +129,9 @@ function check(name: string, status: HealthCheck['status'], detail: string, hint
   return { name, status, detail, hint: status === 'healthy' ? '' : hint };
 }
 
+/** Who could look at nothing does not say that all is well. */
 function worstOf(checks: readonly HealthCheck[]): HealthStatus {
+  if (checks.every(({ status }) => status === 'unknown')) return 'degraded';
   if (checks.some(({ status }) => status === 'unhealthy')) return 'unhealthy';
   return checks.some(({ status }) => status === 'degraded') ? 'degraded' : 'healthy';
 }
@@ -156,7 +160,7 @@ function daemonCheck({ running, daemon, now }: HealthFacts): HealthCheck {
 }
 
 function targetCheck(
-  { fleet, connections, running, rivals }: HealthFacts,
+  { fleet, connections, running, rivals, daemon, now }: HealthFacts,
   { id, name, url }: FleetOutline['targets'][number],
 ): HealthCheck {
   const of = fleet.connections
@@ -178,6 +182,8 @@ function targetCheck(
   const away = of.filter(({ status }) => status?.state !== 'connected');
   if (away.length === 0) return check(title, 'healthy', `${of.length} of ${of.length} connected to ${url}`);
   const error = away.find(({ status }) => status?.lastError)?.status?.lastError;
+  if (!error && now - (daemon?.startedAt ?? 0) < STARTING_MS)
+    return check(title, 'unknown', 'connecting: just started');
   const why = error ? `${error.code}: ${error.message}` : 'connecting';
   return check(
     title,

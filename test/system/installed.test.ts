@@ -153,16 +153,44 @@ describe.skipIf(!canBoot)('installed and run by systemd', () => {
     await until(async () => expect(await property('StatusText')).toMatch(/^Cycles: [1-9]/));
   });
 
-  test('an upgrade tells of its copy, keeps changed configuration and what was disabled', async () => {
+  /** Below in the container: the store's own steps, as the program has them. */
+  const inStore = (script: string): Promise<string> =>
+    machine.done(`cat >/opt/store.mjs <<'END'
+import Sql from '/usr/lib/dlms-multi-meter/node_modules/better-sqlite3/lib/index.js';
+import { MIGRATIONS, migrate, schemaVersion } from '/usr/lib/dlms-multi-meter/dist/store/migrations.js';
+${script}
+END
+node /opt/store.mjs`);
+  const versionIn = (directory: string): Promise<string> =>
+    inStore(`console.log(schemaVersion(new Sql('${directory}/dlms.db', { readonly: true })));`);
+
+  test('an upgrade keeps database, changed configuration and what was disabled', async () => {
     await machine.done('systemctl disable --quiet --now dlms-health-check.timer');
-    const { status, stderr } = await bench.install();
-    expect(status).toBe(0);
-    expect(stderr).toContain(`as it was before: ${STATE}/before-upgrade`);
+    expect(await bench.install()).toMatchObject({ status: 0 });
     expect(await property('ActiveState')).toBe('active');
     expect(await machine.done('cat /etc/dlms-multi-meter/log-levels')).toBe('polling=debug');
-    expect(await machine.done(`stat -c '%a %n' ${STATE}/before-upgrade`)).toBe(`700 ${STATE}/before-upgrade`);
-    expect(await machine.done(`ls ${STATE}/before-upgrade`)).toContain('dlms.db');
     expect((await machine.run('systemctl is-enabled dlms-health-check.timer')).stdout.trim()).toBe('disabled');
+  });
+
+  test('a database of an older version is brought up to date, with a copy that leads back', async () => {
+    await machine.done(`systemctl stop ${UNIT} && mkdir /opt/kept && mv ${STATE}/dlms.db /opt/kept/`);
+    await inStore(`const { key_check } = new Sql('/opt/kept/dlms.db').prepare('SELECT key_check FROM fleet_state').get();
+const old = new Sql('${STATE}/dlms.db');
+migrate(old, MIGRATIONS.slice(0, 1));
+old.prepare('UPDATE fleet_state SET key_check = ?').run(key_check);`);
+    await machine.done(`chown dlms: ${STATE}/dlms.db`);
+    const old = await versionIn(STATE);
+    const { status, stderr } = await bench.install();
+    expect({ status, stderr }).toMatchObject({ status: 0, stderr: expect.stringContaining('was brought up to date') });
+    expect(await versionIn(STATE)).not.toBe(old);
+    expect(await versionIn(`${STATE}/before-upgrade`)).toBe(old);
+    expect(await machine.done(`stat -c '%a' ${STATE}/before-upgrade`)).toBe('700');
+
+    // The same version once more does not take the copy away.
+    expect(await bench.install()).toMatchObject({ status: 0 });
+    expect(await versionIn(`${STATE}/before-upgrade`)).toBe(old);
+    await machine.done(`systemctl stop ${UNIT} && rm ${STATE}/dlms.db* && mv /opt/kept/dlms.db ${STATE}/`);
+    await machine.done(`systemctl start ${UNIT}`);
   });
 
   test('after an upgrade that does not get as far as unpacking, the daemon goes on', async () => {

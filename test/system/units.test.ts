@@ -1,6 +1,6 @@
 /** The units as systemd itself judges them; `installed.test.ts` runs them. */
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -73,4 +73,16 @@ test.skipIf(!hasShellcheck)('the scripts pass shellcheck', async () => {
   const scripts = readdirSync(SCRIPTS, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.sh'));
   const { stdout } = await run('shellcheck', ['-x', ...scripts.map((name) => join(SCRIPTS, name))]);
   expect(stdout).toBe('');
+});
+
+test('the Containerfile copies and runs what is there, and takes no database, key or build of this machine along', () => {
+  const at = (path: string): string => join(SCRIPTS, '..', path);
+  const lines = readFileSync(at('config/deploy/Containerfile'), 'utf8').split('\n');
+  const copied = lines.filter((line) => /^COPY (?!--from)/.test(line)).flatMap((line) => line.split(' ').slice(1, -1));
+  const started = lines.flatMap((line) => line.match(/scripts\/[\w.-]+/g) ?? []);
+  expect(copied).toContain('package-lock.json');
+  expect(started).not.toEqual([]);
+  expect([...copied, ...started].filter((path) => !existsSync(at(path)))).toEqual([]);
+  const left = readFileSync(at('.dockerignore'), 'utf8').split('\n');
+  expect(left).toEqual(expect.arrayContaining(['node_modules', 'dist', 'data']));
 });

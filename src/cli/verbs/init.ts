@@ -1,4 +1,5 @@
 /** `init`: database, sealing key and the first ThingsBoard target. */
+import { existsSync } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
@@ -6,7 +7,7 @@ import { type Database, initDatabase } from '../../store/database.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
 import type { Fleet, NewTarget } from '../../store/fleet/types.ts';
-import { type Context, EXIT, verb } from '../context.ts';
+import { type Context, EXIT, SYSTEM_DATABASE, verb } from '../context.ts';
 import { type FirstRunFlags, firstRun } from '../first-run.ts';
 import { targetFromFlagsOrServer } from '../provisioned-target.ts';
 import { addTargetFlags, namesCredentials, type TargetFlags } from '../target-flags.ts';
@@ -61,12 +62,18 @@ async function create(context: Context, flags: InitFlags): Promise<string> {
       },
       () =>
         `Database ${database.path} is ready, publishing to ${target.url} (${target.mode} mode).\n` +
-        'Next: dlms meter add NAME LINK --points ..., then dlms run',
+        `Next: dlms meter add NAME LINK --points ..., then ${starterOf(database.path)}`,
     );
   } finally {
     database.close();
   }
   return target.name;
+}
+
+/** What starts the daemon of a database. */
+function starterOf(path: string): string {
+  const isService = path === SYSTEM_DATABASE && existsSync('/run/systemd/system');
+  return isService ? 'systemctl start dlms-multi-meter' : 'dlms run';
 }
 
 function added(database: Database, target: NewTarget): 'created' {
