@@ -79,7 +79,7 @@ export class Booted {
       line,
     ];
     return new Promise((resolve) => {
-      execFile('nsenter', inside, { timeout: 240_000 }, (error, stdout, stderr) => {
+      execFile('nsenter', inside, { timeout: 300_000 }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
         resolve({ status: code, stdout, stderr });
       });

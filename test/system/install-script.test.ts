@@ -66,7 +66,7 @@ describe.skipIf(!canBoot)('scripts/install.sh', () => {
     expect(await again()).toMatchObject({ status: 0 });
     expect(await machine.done(tree)).toBe(before);
     expect(await bench.property('ActiveState')).toBe('active');
-  }, 240_000);
+  }, 360_000);
 
   test('--uninstall keeps the database, --purge leaves nothing', async () => {
     expect(await again('--uninstall')).toMatchObject({ status: 0 });
