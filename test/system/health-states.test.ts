@@ -35,9 +35,7 @@ describe.skipIf(!canBoot)('check-system-health', () => {
     const plain = await text('check-system-health');
     expect(plain).toMatch(/^healthy {3}connections thingsboard: 1 to 127\.0\.0\.1:18830$/m);
     expect(plain).not.toMatch(/[^\n\x20-\x7e]/);
-    expect(await text('check-system-health --quiet')).toMatch(
-      /^Verdict: healthy( \(not known: time synchronisation\))?\n$/,
-    );
+    expect(await text('check-system-health --quiet')).toMatch(/^Verdict: healthy( \(not known: [^)]*\))?\n$/);
     expect(await text('script -qec check-system-health /dev/null')).toContain('\u001b[32m✓\u001b[39m');
     expect((await machine.run('check-system-health --no-such-flag')).status).toBe(3);
   });
