@@ -85,7 +85,7 @@ describe.concurrent('run', { timeout: 180_000 }, () => {
       status(bench),
       bench.json<OutboxReport>(['outbox']),
     ]);
-    expect(outbox).toEqual({ rows: 0, oldest: null, bytes: 0, quarantined: 0 });
+    expect(outbox).toEqual({ rows: 0, oldest: null, bytes: 0, quarantined: 0, dropped: [] });
     expect(received).toMatchObject({ readings: report.readings, duplicates: 0, changed: 0, failedLater: 0 });
     expect(countersOf(bench)).toMatchObject({ readings: report.readings, cycles: report.cycles });
     const { drained: _, ...figures } = report;
@@ -128,7 +128,7 @@ describe.concurrent('run', { timeout: 180_000 }, () => {
     for (const [index, { said }] of virtual.truth().entries()) {
       const comparison = compareWithTruth(said, valuesOf(received, `house${index}`), DEFAULT_KEYS, { lateMs: 1000 });
       expect(comparison).toMatchObject({ lost: [], wrong: [], duplicates: 0 });
-      expect(comparison.expected).toBeGreaterThan(9);
+      expect(comparison.expected).toBeGreaterThanOrEqual(6);
     }
   });
 
