@@ -1,7 +1,5 @@
 /** What was committed survives: kill -9, meters that are removed, a database that is locked, a disk that is full. */
-import { execFileSync } from 'node:child_process';
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { VirtualMeters } from '../../src/simulator/meter/fleet.ts';
@@ -27,6 +25,7 @@ import {
   TOKEN,
   valuesOf,
 } from '../support/scene.ts';
+import { fillDisk, mountSmallDisk } from '../support/small-disk.ts';
 
 interface Scene {
   readonly double: Double;
@@ -215,14 +214,13 @@ describe.concurrent('durability', { timeout: 180_000 }, () => {
 
   test('a full disk: it says so, goes on when there is room, and nothing is lost', async ({ onTestFinished, skip }) => {
     const bench = newBench(onTestFinished);
-    if (!mounted(bench, 24)) skip('mounting a tmpfs is not permitted here');
+    const atEnd = (undo: () => void): void => bench.atEnd(undo);
+    if (!mountSmallDisk(bench.directory, 24, atEnd)) skip('mounting a tmpfs is not permitted here');
     const scene = await prepare(bench);
     scene.relay.shut();
     const daemon = bench.start(['run', '--json']);
     await eventually('rows pile up', () => countersOf(bench).rows > 4);
-    const filler = join(bench.directory, 'filler');
-    const { bavail, bsize } = statfsSync(bench.directory);
-    writeFileSync(filler, Buffer.alloc(bavail * bsize));
+    const filler = fillDisk(bench.directory);
     await eventually('the daemon says so', () => daemon.stderr.includes('"code":"DATABASE_FULL"'));
     const report = await status(bench);
     expect(report.daemon.running).toBe(true);
@@ -239,14 +237,3 @@ describe.concurrent('durability', { timeout: 180_000 }, () => {
     nothingLost(scene, await everythingDelivered(bench, scene.double));
   });
 });
-
-/** A file system of its own for the bench's directory. */
-function mounted(bench: Bench, megabytes: number): boolean {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', bench.directory], { stdio: 'ignore' });
-  } catch {
-    return false;
-  }
-  bench.atEnd(() => void execFileSync('umount', ['-l', bench.directory]));
-  return true;
-}

@@ -11,6 +11,7 @@ import type { MeterSession } from '../../src/meter/session.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { startVirtualMeters, type VirtualMetersOptions } from '../../src/simulator/meter/fleet.ts';
+import type { MeterReport } from '../../src/simulator/meter/truth.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
 import type { Transport, TransportEvents } from '../../src/transport/transport.ts';
 import { until } from '../support/until.ts';
@@ -78,6 +79,8 @@ export interface Line {
   readonly devices: DeviceManager;
   /** `name kind id`, in the order told. */
   readonly told: readonly string[];
+  /** What the meters said, in their order. */
+  truth(): readonly MeterReport[];
   meter(id: number): MeterOnLine;
   /** Runs the clock until the promise settles; a rejection comes out as its error. */
   settled<T>(promise: Promise<T>): Promise<T | BridgeError>;
@@ -150,6 +153,7 @@ export async function line(
     transport,
     devices,
     told,
+    truth: () => meters.truth(),
     meter: (id) => onLine[id - 1]!,
     async settled<T>(promise: Promise<T>): Promise<T | BridgeError> {
       let outcome: { readonly value: T | BridgeError } | undefined;

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BALLAST_OCTETS, createBallast } from '../../src/store/ballast.ts';
@@ -9,6 +8,7 @@ import { createOutboxReader } from '../../src/store/local/outbox-reader.ts';
 import type { WriterReply, WriterRequest } from '../../src/store/local/requests.ts';
 import { loadStatus } from '../../src/store/local/status.ts';
 import { openWriterCore, type WriterCore, type WriterCoreOptions } from '../../src/store/local/writer-core.ts';
+import { fillDisk, mountSmallDisk } from '../support/small-disk.ts';
 import { newDatabase, newFleet, newTarget, temporaryDirectory } from './support.ts';
 
 const commit: WriterRequest = {
@@ -93,33 +93,19 @@ describe('ballast', () => {
   });
 });
 
-/** A file system of its own with so much room; null where this process may not mount. */
-function smallDisk(megabytes: number): string | null {
-  const directory = temporaryDirectory();
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', directory], { stdio: 'ignore' });
-  } catch {
-    return null;
-  }
-  onTestFinished(() => void execFileSync('umount', ['-l', directory]));
-  return directory;
-}
-
 describe('a disk that is really full', () => {
   test('the outbox drains on the ballast, and commits go on when there is room', ({ skip }) => {
-    const directory = smallDisk(24) ?? skip('mounting a tmpfs is not permitted here');
+    const directory = temporaryDirectory();
+    if (!mountSmallDisk(directory, 24, onTestFinished)) skip('mounting a tmpfs is not permitted here');
     const database = newDatabase(join(directory, 'dlms.db'));
     addTarget(database, newTarget());
     const core = openCore(database);
     const outbox = createOutboxReader(database);
-    const filler = join(directory, 'filler');
-    const free = (): number => statfsSync(directory).bavail * statfsSync(directory).bsize;
-
     const before = fill(core);
     expect(before.length).toBeGreaterThan(100);
     expect(existsSync(`${database.path}.ballast`)).toBe(false);
     // Somebody else takes most of the room that was given back.
-    writeFileSync(filler, Buffer.alloc(Math.max(0, free() - (6 << 20))));
+    const filler = fillDisk(directory, 6 << 20);
 
     expect(core.apply([commit, acknowledge(...before.slice(0, 50)), status]).map(verdict)).toEqual([
       'DATABASE_FULL',

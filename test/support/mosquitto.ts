@@ -15,6 +15,9 @@ export interface Mosquitto {
   kill(): Promise<void>;
   /** Starts it again on the same port; it has forgotten everything. */
   restart(): Promise<void>;
+  /** SIGSTOP: connections are still accepted, by the kernel, and nothing is answered. */
+  freeze(): void;
+  thaw(): void;
   stop(): Promise<void>;
 }
 
@@ -61,6 +64,8 @@ export async function startMosquitto(extraConfig = ''): Promise<Mosquitto> {
     url: `mqtt://127.0.0.1:${port}`,
     kill,
     restart,
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
     async stop() {
       await kill();
       rmSync(directory, { recursive: true });
