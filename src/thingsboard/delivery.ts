@@ -13,6 +13,7 @@ import { type OutboxRow, OWN_DEVICE } from '../store/local/types.ts';
 import type { DeliveryOptions } from './delivery-types.ts';
 import { Lanes } from './lanes.ts';
 import type { Budget, Message } from './packers.ts';
+import { Pauses } from './pauses.ts';
 import { approximateOctets, connectMessage, rowsPayload } from './payload.ts';
 import { pointsPerMessage } from './session-limits.ts';
 
@@ -46,7 +47,8 @@ export class Delivery {
   private leftOut: ReadonlySet<number>;
   private readonly underway = new Map<number, Underway>();
   /** Messages of rows taken that wait for a place in the window. */
-  private readonly queue: Outgoing[] = [];
+  private queue: Outgoing[] = [];
+  private readonly pauses: Pauses<Outgoing>;
   private readonly announced = new Set<string>();
   /** Rows of a packed message that was refused: each goes alone, to find the one that was meant. */
   private readonly suspects = new Set<number>();
@@ -57,13 +59,15 @@ export class Delivery {
   private readonly onIdle = new Set<() => void>();
 
   constructor(options: DeliveryOptions) {
-    const { outbox, connectionId, settlement, holds, unsettled } = options;
+    const { outbox, connectionId, settlement, holds, unsettled, clock } = options;
     this.options = options;
     this.oneByOne = options.oneByOne;
     this.leftOut = options.leftOut;
+    this.pauses = new Pauses(clock, (messages, isShort) => this.goOn(messages, isShort));
     this.lanes = new Lanes(outbox, connectionId, {
       isTaken: (rowId) => this.underway.has(rowId) || settlement.has(rowId) || this.leftOut.has(rowId),
-      isHeld: (device) => holds.isHeld(device) || unsettled.has(device),
+      isHeld: (device) => holds.isHeld(device) || unsettled.has(device) || this.pauses.of(device) === 'for long',
+      isPausing: (device) => this.pauses.of(device) === 'shortly',
     });
   }
 
@@ -118,8 +122,7 @@ export class Delivery {
    * and if it is sent again it is announced anew.
    */
   leave(device: string): void {
-    const left = new Set(this.queue.filter((outgoing) => outgoing.device === device));
-    if (left.size > 0) this.queue.splice(0, this.queue.length, ...this.queue.filter((outgoing) => !left.has(outgoing)));
+    const left = [...this.takeFromQueue(device), ...this.pauses.end(device)];
     // A row of which a part is on its way is sent again as a whole.
     for (const { underways } of left) for (const { row } of underways) this.underway.delete(row.id);
     this.announced.delete(device);
@@ -146,7 +149,7 @@ export class Delivery {
 
   /** Nothing is on its way. */
   get idle(): boolean {
-    return this.inFlight === 0 && this.queue.length === 0;
+    return this.inFlight === 0 && this.queue.length === 0 && this.pauses.size === 0;
   }
 
   /** Rows were committed. */
@@ -168,7 +171,8 @@ export class Delivery {
     const [only] = this.underway.values();
     if (this.underway.size === 1 && this.inFlight === 1) this.lastAlone = only?.row ?? null;
     this.throttled?.cancel();
-    this.queue.length = 0;
+    this.pauses.stop();
+    this.queue = [];
     this.underway.clear();
     this.tellIdle();
   }
@@ -183,29 +187,45 @@ export class Delivery {
     try {
       while (this.state === 'open' && this.throttled === null && this.inFlight < this.window) {
         if (this.queue.length === 0 && !this.takeRows()) return;
-        const outgoing = this.queue[0];
-        if (outgoing === undefined) continue;
-        if (this.mustWait(outgoing)) return;
+        const [next] = this.queue;
+        if (next === undefined || this.mustWait(next)) continue;
         this.queue.shift();
-        if (outgoing.isQuestion === true) this.options.session.request(outgoing.message);
-        else void this.send(outgoing);
+        if (next.isQuestion === true) this.options.session.request(next.message);
+        else void this.send(next);
       }
     } catch (error) {
       this.options.session.close(asBridgeError(error));
     }
   }
 
-  /** The limits want a pause before this message; it goes on by itself after it. */
+  /** The limits want a pause before this message: of everything, or of what is of its device. It ends by itself. */
   private mustWait({ message, device, underways, isQuestion = false }: Outgoing): boolean {
     const { throttle, clock } = this.options;
     const isFirstContact = underways.length === 0 && !isQuestion;
-    const ms = throttle.take({ message, device, isFirstContact }, clock.monotonic());
-    if (ms === 0) return false;
-    this.throttled = clock.setTimer(ms, () => {
-      this.throttled = null;
-      this.pump();
-    });
+    const wait = throttle.take({ message, device, isFirstContact }, clock.monotonic());
+    if (wait === null) return false;
+    if (wait.whose === 'session') {
+      this.throttled = clock.setTimer(wait.ms, () => {
+        this.throttled = null;
+        this.pump();
+      });
+    } else {
+      this.pauses.begin(device, wait.ms, this.takeFromQueue(device));
+    }
     return true;
+  }
+
+  private takeFromQueue(device: string): readonly Outgoing[] {
+    const taken = this.queue.filter((outgoing) => outgoing.device === device);
+    this.queue = this.queue.filter((outgoing) => outgoing.device !== device);
+    return taken;
+  }
+
+  /** A device's pause is over. */
+  private goOn(messages: readonly Outgoing[], isShort: boolean): void {
+    this.queue.unshift(...messages);
+    if (isShort) this.pump();
+    else this.restart();
   }
 
   /** Takes the next row and, where they fit, those of its device behind it; false when there is none. */

@@ -8,6 +8,8 @@ import type { OutboxReader, OutboxRow } from '../store/local/types.ts';
 /** Of live rows: a look that finds one costs little. Of the backlog: rows of one device share a packet. */
 const LIVE_PAGE_ROWS = 64;
 const BACKLOG_PAGE_ROWS = 1024;
+/** Pages whose rows may keep their place at a time. */
+const PAGES = 4;
 
 /** What keeps a row from being sent now. */
 export interface Obstacles {
@@ -15,6 +17,8 @@ export interface Obstacles {
   isTaken(rowId: number): boolean;
   /** The device has to wait; its rows come back with `restart`. */
   isHeld(device: string): boolean;
+  /** The device has to wait a moment; its rows keep their place. */
+  isPausing(device: string): boolean;
 }
 
 export class Lanes {
@@ -88,17 +92,15 @@ class Lane {
   }
 
   next(): OutboxRow | null {
-    for (;;) {
-      const [first] = this.page;
-      if (first === undefined) {
-        if (!this.turnPage()) return null;
-        continue;
+    do {
+      for (const [device, rows] of this.page) {
+        if (this.obstacles.isPausing(device)) continue;
+        const row = this.obstacles.isHeld(device) ? undefined : rows.shift();
+        if (row === undefined || rows.length === 0) this.page.delete(device);
+        if (row !== undefined) return row;
       }
-      const [device, rows] = first;
-      const row = this.obstacles.isHeld(device) ? undefined : rows.shift();
-      if (row === undefined || rows.length === 0) this.page.delete(device);
-      if (row !== undefined) return row;
-    }
+    } while (this.turnPage());
+    return null;
   }
 
   companions(device: string, isWanted: (row: OutboxRow) => boolean): readonly OutboxRow[] {
@@ -111,7 +113,7 @@ class Lane {
 
   /** False when there is no further page. */
   private turnPage(): boolean {
-    if (this.exhausted || this.after >= this.upTo) return false;
+    if (this.exhausted || this.after >= this.upTo || this.keptRows() > PAGES * this.pageRows) return false;
     const rows = this.outbox.pending(this.connectionId, this.after, this.pageRows);
     this.exhausted = rows.length < this.pageRows;
     this.after = rows.at(-1)?.id ?? this.after;
@@ -123,6 +125,10 @@ class Lane {
       else ofDevice.push(row);
     }
     return true;
+  }
+
+  private keptRows(): number {
+    return [...this.page.values()].reduce((sum, rows) => sum + rows.length, 0);
   }
 
   look(): void {

@@ -21,6 +21,12 @@ export interface Send {
   readonly isFirstContact: boolean;
 }
 
+/** Who is at a limit, and for how many milliseconds. */
+export interface Wait {
+  readonly whose: 'session' | 'device';
+  readonly ms: number;
+}
+
 const FIRST_CONTACT_COST = 2;
 
 export class Throttle {
@@ -43,23 +49,26 @@ export class Throttle {
     if (JSON.stringify(before.device) !== JSON.stringify(limits.device)) this.devices.clear();
   }
 
-  /** Milliseconds until the message may be sent; 0: now, and it counts as sent. */
-  take(send: Send, now: number): number {
+  /** What the message has to wait for; null: it may be sent now, and counts as sent. */
+  take(send: Send, now: number): Wait | null {
     const costs = costsOf(send);
-    const all = [this.session, ...this.ofDevice(send.device, now)];
-    const waits = all.flatMap((budgets) => KINDS.map((kind) => budgets[kind].wait(costs[kind], now)));
-    const wait = Math.max(this.pace.wait(costs.messages, now), ...waits);
-    if (wait > 0) return wait;
-    for (const budgets of all) for (const kind of KINDS) budgets[kind].take(costs[kind], now);
+    const ofDevice = this.ofDevice(send.device, now);
+    const ofSession = Math.max(this.pace.wait(costs.messages, now), waitOf(this.session, costs, now));
+    if (ofSession > 0) return { whose: 'session', ms: ofSession };
+    const ms = ofDevice === null ? 0 : waitOf(ofDevice, costs, now);
+    if (ms > 0) return { whose: 'device', ms };
+    for (const budgets of [this.session, ofDevice]) {
+      for (const kind of KINDS) budgets?.[kind].take(costs[kind], now);
+    }
     this.pace.take(costs.messages, now);
-    return 0;
+    return null;
   }
 
-  private ofDevice(device: string, now: number): readonly Budgets[] {
-    if (KINDS.every((kind) => this.limits.device[kind].length === 0)) return [];
+  private ofDevice(device: string, now: number): Budgets | null {
+    if (KINDS.every((kind) => this.limits.device[kind].length === 0)) return null;
     const budgets = this.devices.get(device) ?? budgetsOf(this.limits.device, now);
     this.devices.set(device, budgets);
-    return [budgets];
+    return budgets;
   }
 }
 
@@ -73,7 +82,14 @@ function budgetsOf(rates: Rates, now: number): Budgets {
   };
 }
 
-function costsOf({ message, isFirstContact }: Send): Readonly<Record<(typeof KINDS)[number], number>> {
+type Costs = Readonly<Record<(typeof KINDS)[number], number>>;
+
+/** Milliseconds until all of the budgets can give. */
+function waitOf(budgets: Budgets, costs: Costs, now: number): number {
+  return Math.max(...KINDS.map((kind) => budgets[kind].wait(costs[kind], now)));
+}
+
+function costsOf({ message, isFirstContact }: Send): Costs {
   const isTelemetry = message.points !== undefined;
   return {
     messages: isFirstContact ? 1 + FIRST_CONTACT_COST : 1,

@@ -58,6 +58,21 @@ describe.each(['5', '3.1.1'] as const)('MQTT %s', (protocol) => {
     expect(now.storedTimes()).toEqual(range(1, 4));
   });
 
+  test('what waits because the device is at a limit of its own does not go under the old name either', async () => {
+    const now = bench();
+    await now.startDouble('gateway', { clock: now.clock, limits: { rates: { telemetryDataPoints: '10:3600' } } });
+    now.addRows(20);
+    now.start(protocol, 'gateway');
+    await until('its share is delivered', () => now.storedTimes().length === 8);
+    now.double.tenant.rename('house1', 'flat 7');
+    await until('it is told', () => now.eventsOf('renamed').length > 0);
+    for (const row of now.outbox.rows.values()) now.outbox.rows.set(row.id, { ...row, device: 'flat 7' });
+    now.publisher.settled('house1');
+    await until('the outbox is empty', () => now.outbox.rows.size === 0, { clock: now.clock, stepMs: 60_000 });
+    expect(now.storedTimes('flat 7')).toEqual(range(1, 20));
+    expect(now.double.received().devices.has('house1')).toBe(false);
+  });
+
   test('what cannot be understood is passed over', async () => {
     const now = bench();
     await now.startDouble('gateway');

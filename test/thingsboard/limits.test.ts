@@ -99,13 +99,13 @@ test('the throttle keeps every limit: messages, telemetry, data points, of the s
     const message = { topic: 't', payload: '', points };
     return throttle.take({ device, message, isFirstContact: false }, 0);
   };
-  expect([send('a', 6), send('a', 2)]).toEqual([0, 0]);
+  expect([send('a', 6), send('a', 2)]).toEqual([null, null]);
   // Eight data points of a device in a second, sixteen of the session.
-  expect(send('a', 1)).toBe(125);
-  expect(send('b', 8)).toBe(0);
-  expect(send('c', 1)).toBe(63);
+  expect(send('a', 1)).toEqual({ whose: 'device', ms: 125 });
+  expect(send('b', 8)).toBe(null);
+  expect(send('c', 1)).toEqual({ whose: 'session', ms: 63 });
   const attributes = { device: 'c', message: { topic: 't', payload: '' }, isFirstContact: false };
-  expect(throttle.take(attributes, 0)).toBe(0);
+  expect(throttle.take(attributes, 0)).toBe(null);
 });
 
 test('the pace halves at a rate limit, and grows until it is forgotten', () => {

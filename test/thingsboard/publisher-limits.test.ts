@@ -30,6 +30,24 @@ describe.each(['5', '3.1.1'] as const)('a backlog over MQTT %s', (protocol) => {
     expect(bench().clock.monotonic()).toBeGreaterThan(3000);
   });
 
+  test('a device at a limit of its own waits by itself: its neighbours do not, and what comes of it later stays in order', async () => {
+    const limits = { rates: { telemetryDataPoints: '10:3600' } };
+    await bench().startDouble('gateway', { clock: bench().clock, limits });
+    bench().addRows(20, 'greedy');
+    bench().addRows(3, 'modest');
+    bench().start(protocol, 'gateway');
+    await until('its share is delivered', () => bench().storedTimes('greedy').length === 8);
+    await until('the neighbour has all', () => bench().storedTimes('modest').length === 3);
+    bench().addRows(1, 'greedy');
+    bench().addRows(3, 'modest');
+    bench().publisher.notify();
+    await until('the neighbour has all again', () => bench().storedTimes('modest').length === 6);
+    expect(bench().clock.monotonic()).toBe(0);
+    await until('the outbox is empty', () => bench().outbox.rows.size === 0, { clock: bench().clock, stepMs: 10_000 });
+    expect(bench().storedTimes('greedy')).toEqual([...range(1, 20), 24]);
+    expect(bench().publisher.statistics().sessions).toBe(1);
+  });
+
   test('limits that nobody tells are met, and everything arrives all the same', async () => {
     await bench().startDouble('device', { rate: '20:1', clock: bench().clock, limits: { areTold: false } });
     for (let number = 0; number < 50; number += 1) bench().addRows(1, `m${number}`);
