@@ -233,13 +233,14 @@ export class Delivery {
     const first = this.lanes.next();
     if (first === null) return false;
     const alone = this.oneByOne || this.suspects.has(first.id);
-    let room = this.packet.soft - approximateOctets(first);
-    const others = alone
-      ? []
-      : this.lanes.companions(first, (row) => {
-          room -= approximateOctets(row);
-          return room >= 0 && !this.suspects.has(row.id);
-        });
+    let { soft: room, points } = this.packet;
+    const fits = (row: OutboxRow): boolean => {
+      room -= approximateOctets(row);
+      points -= row.readings.length;
+      return room >= 0 && points >= 0;
+    };
+    fits(first);
+    const others = alone ? [] : this.lanes.companions(first, (row) => fits(row) && !this.suspects.has(row.id));
     this.take([first, ...others]);
     return true;
   }

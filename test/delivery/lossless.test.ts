@@ -19,7 +19,7 @@ describe.each(SERVERS)('$name', (kind) => {
       await under.scene.pass(20_000);
       expect(under.sessions).toBe(1);
       await strike(under);
-      await under.nothingLost(20);
+      await under.scene.nothingLost(20);
     });
   });
 });

@@ -20,7 +20,7 @@ export interface Server {
   thaw(): void;
   /** Another client that takes our session, and comes back after `waitMs` when it has lost it again. */
   rival(ourClientId: string, waitMs: number): Rival;
-  /** Telemetry of a device behind our gateway. */
+  /** Telemetry of a device. */
   received(device: string): readonly ReceivedValue[];
 }
 
@@ -34,7 +34,12 @@ export interface ServerKind {
 /** A row of three values and a bit: a backlog takes many messages. */
 const SMALL_PACKETS = { maxPayloadSize: 300 };
 
-/** A double whose only token is a gateway's. */
+/** The access token of a meter, in device mode. */
+export function tokenOf(meter: string): string {
+  return `token-of-${meter}`;
+}
+
+/** A double that knows a gateway, unless told otherwise. */
 export async function startDouble(
   bench: Bench,
   clock: VirtualClock,

@@ -38,8 +38,8 @@ export class MqttRelay {
   fate: (count: number) => Fate = () => 'pass';
   /** How long each packet takes, either way, milliseconds. */
   delayMs = 0;
-  /** Payloads of PUBLISHes that reached the server, in their order. */
-  readonly published: string[] = [];
+  /** PUBLISHes that reached the server, in their order, and when they did (monotonic). */
+  readonly published: { readonly at: number; readonly packet: string }[] = [];
   private readonly clock: Clock;
   private readonly links = new Set<Link>();
   private held: (() => void)[] = [];
@@ -52,9 +52,9 @@ export class MqttRelay {
     this.clock = clock;
   }
 
-  static async before(bench: Bench, clock: Clock, serverPort: () => number): Promise<MqttRelay> {
+  static async before(bench: Bench, clock: Clock, serverPort: number): Promise<MqttRelay> {
     const relay = new MqttRelay(clock);
-    const { port } = await tcpServer(bench, (client) => relay.accept(client, serverPort()));
+    const { port } = await tcpServer(bench, (client) => relay.accept(client, serverPort));
     relay.port = port;
     return relay;
   }
@@ -140,7 +140,7 @@ export class MqttRelay {
     this.publishes += 1;
     const passage = this.passage(this.publishes);
     if (passage === 'break-before') link.client.destroy();
-    else this.published.push(packet.toString('latin1'));
+    else this.published.push({ at: this.clock.monotonic(), packet: packet.toString('latin1') });
     // The server has it, and nobody hears so any more.
     if (passage === 'break-behind') link.server.write(packet, () => link.client.destroy());
     return passage === 'pass';

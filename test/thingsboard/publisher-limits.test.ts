@@ -30,6 +30,17 @@ describe.each(['5', '3.1.1'] as const)('a backlog over MQTT %s', (protocol) => {
     expect(bench().clock.monotonic()).toBeGreaterThan(3000);
   });
 
+  test('rows share a message up to its number of values as well', async () => {
+    const limits = { rates: { telemetryDataPoints: '100:1' }, maxPayloadSize: 5000 };
+    await bench().startDouble('device', { clock: bench().clock, limits });
+    const keys = ['a', 'b', 'c'];
+    for (let ts = 1; ts <= 260; ts += 1) bench().outbox.add(keys.map((key) => numberReading(key, ts, `${ts}.25`)));
+    bench().start(protocol, 'device');
+    await until('the outbox is empty', () => bench().outbox.rows.size === 0, { clock: bench().clock, stepMs: 100 });
+    // 26 rows of three in each.
+    expect(bench().publisher.statistics().messages).toBe(10);
+  });
+
   test('a device at a limit of its own waits by itself: its neighbours do not, and what comes of it later stays in order', async () => {
     const limits = { rates: { telemetryDataPoints: '10:3600' } };
     await bench().startDouble('gateway', { clock: bench().clock, limits });
