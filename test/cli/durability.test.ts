@@ -127,19 +127,6 @@ describe.concurrent('durability', { timeout: 180_000 }, () => {
     expect(missing).toEqual([]);
   });
 
-  test('kill -9 again and again while messages are on their way', async ({ onTestFinished }) => {
-    const bench = newBench(onTestFinished);
-    const { double } = await prepare(bench);
-    for (let turn = 1; turn <= 4; turn += 1) {
-      const before = countersOf(bench).delivered;
-      const daemon = bench.start(['run']);
-      await eventually('rows are delivered', () => countersOf(bench).delivered > before + turn, { pauseMs: 1 });
-      await daemon.kill();
-    }
-    expect(documentOf<RunReport>(await bench.run(['run', '--for', '1', '--json']))).toMatchObject({ drained: true });
-    await everythingDelivered(bench, double);
-  });
-
   test('a second daemon on the same database is refused, the first goes on', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     const { double } = await prepare(bench);
