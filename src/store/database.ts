@@ -219,6 +219,8 @@ function setUp(sql: BetterSqlite3.Database, file: string): void {
   if (mode !== 'wal') fail('DATABASE_ERROR', `${file}: the file system allows no write-ahead log (${mode})`);
   // The build would drop to NORMAL in WAL mode: a commit would not survive the loss of power.
   sql.pragma('synchronous = FULL');
+  // What undoing a statement needs would stand in a file: octets written for nothing.
+  sql.pragma('temp_store = MEMORY');
   sql.pragma('foreign_keys = ON');
   sql.pragma('journal_size_limit = 16777216');
 }

@@ -30,7 +30,8 @@ export function createExecute(database: Database): Execute {
     `INSERT INTO learned (meter_id, kind, json) SELECT id, ?, ? FROM meter WHERE id = ?
      ON CONFLICT (meter_id, kind) DO UPDATE SET json = excluded.json`,
   );
-  const remove = sql.prepare('DELETE FROM outbox WHERE id = ?');
+  // One statement for all rows: SQLite keeps a copy of what each statement changes, to undo it alone.
+  const remove = sql.prepare('DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))');
   const setAside = sql.prepare('UPDATE outbox SET quarantined = 1, reason = ? WHERE id = ?');
   // It may have been renamed, or its device deleted, while its cycle ran.
   const meterNow = sql.prepare<[number], { name: string; deletedFrom: number | null }>(
@@ -98,7 +99,7 @@ export function createExecute(database: Database): Execute {
       case 'release-doubts':
         return [doubts.releaseOthers(request.process)];
       case 'acknowledge': {
-        const delivered = request.rowIds.reduce((sum, id) => sum + remove.run(id).changes, 0);
+        const delivered = remove.run(JSON.stringify(request.rowIds)).changes;
         if (delivered > 0) count({ delivered });
         return [];
       }
