@@ -35,6 +35,8 @@ export async function mqttOptions({
     queueQoSZero: false,
     connectTimeout: NEVER_MS,
     keepalive: keepaliveSeconds,
+    // A ping now and then costs less than setting its timer anew at every PUBACK.
+    reschedulePings: false,
     timerVariant: intervals(clock),
     // Its debug log prints the username, which is the token.
     log: () => undefined,

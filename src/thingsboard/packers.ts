@@ -64,16 +64,18 @@ export class EntryPacker<Owner> {
   /** Adds `"key":value` for its owners; null, or why it can never be published. */
   add(ts: number, text: string, owners: Iterable<Owner>): string | null {
     const head = `{"ts":${ts},"values":{`;
-    if (octets(head) + octets(text) + ENTRY_END.length > this.budget.hard) return TOO_LARGE;
-    const added = this.open === ts ? `,${text}` : `${this.open === null ? '' : `${ENTRY_END},`}${head}${text}`;
-    const isFull = this.size + octets(added) + ENTRY_END.length > this.budget.soft || this.points >= this.budget.points;
+    const own = octets(text);
+    if (head.length + own + ENTRY_END.length > this.budget.hard) return TOO_LARGE;
+    const before = this.open === ts ? ',' : `${this.open === null ? '' : `${ENTRY_END},`}${head}`;
+    const added = before.length + own;
+    const isFull = this.size + added + ENTRY_END.length > this.budget.soft || this.points >= this.budget.points;
     if (isFull && this.open !== null) {
       this.close();
       return this.add(ts, text, owners);
     }
-    this.parts.push(added);
+    this.parts.push(before, text);
     for (const owner of owners) this.owners.add(owner);
-    this.size += octets(added);
+    this.size += added;
     this.points += 1;
     this.open = ts;
     return null;

@@ -24,7 +24,7 @@ import {
   GATEWAY_CONNECT,
   GATEWAY_TELEMETRY,
 } from './topics.ts';
-import { telemetryValue } from './values.ts';
+import { telemetryText } from './values.ts';
 
 /** ThingsBoard closes on a packet whose remaining length (topic, identifier, properties, payload) is above this. */
 export const MAX_REMAINING_LENGTH = 65_536;
@@ -92,7 +92,7 @@ export function approximateOctets({ readings }: OutboxRow): number {
 /** A reading and the rows that are delivered with it. */
 interface Owned {
   readonly reading: StoredReading;
-  readonly rows: ReadonlySet<OutboxRow>;
+  readonly rows: readonly OutboxRow[];
 }
 
 /** An attribute has no time in ThingsBoard: of each key the newest. */
@@ -103,7 +103,7 @@ function latestAttributes(rows: readonly OutboxRow[]): Map<string, Owned> {
       if (reading.kind !== 'attribute') continue;
       const known = latest.get(reading.key);
       const newest = known === undefined || known.reading.ts <= reading.ts ? reading : known.reading;
-      latest.set(reading.key, { reading: newest, rows: new Set(known?.rows).add(row) });
+      latest.set(reading.key, { reading: newest, rows: [...(known?.rows ?? []), row] });
     }
   }
   return latest;
@@ -136,7 +136,7 @@ function byTime(rows: readonly OutboxRow[]): Map<number, Map<string, Owned>> {
       const group = groups.get(ts) ?? new Map<string, Owned>();
       groups.set(ts, group);
       const known = group.get(key);
-      group.set(key, { reading, rows: known === undefined ? new Set([row]) : new Set(known.rows).add(row) });
+      group.set(key, { reading, rows: known === undefined ? [row] : [...known.rows, row] });
     }
   }
   return groups;
@@ -148,7 +148,7 @@ function member(reading: StoredReading): { readonly text: string } | { readonly 
   if (key.trim() === '') return { reason: 'the key is blank' };
   if (key.length > MAX_KEY_LENGTH) return { reason: `the key is longer than ${MAX_KEY_LENGTH} characters` };
   try {
-    return { text: `${JSON.stringify(key)}:${writeJson(telemetryValue(reading))}` };
+    return { text: `${JSON.stringify(key)}:${telemetryText(reading)}` };
   } catch (error) {
     return { reason: asBridgeError(error).message };
   }

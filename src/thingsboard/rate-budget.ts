@@ -35,6 +35,7 @@ export class RateBudget {
 
   /** Milliseconds until `cost` may be taken, 0 for now. What no bucket could ever hold waits for full ones. */
   wait(cost: number, now: number): number {
+    if (this.buckets.length === 0) return 0;
     this.refill(now);
     const waits = this.buckets.map(
       ({ capacity, periodMs, filled }) => (Math.min(cost, capacity) * periodMs - filled) / capacity,

@@ -18,7 +18,7 @@ import {
   withDecimal,
   withDecimals,
 } from '../core/decimal.ts';
-import { JsonDecimal, type JsonValue } from '../core/json.ts';
+import { JsonDecimal, type JsonValue, writeJson } from '../core/json.ts';
 import type { StoredReading } from '../store/local/types.ts';
 
 export const MAX_DECIMALS = 16;
@@ -27,6 +27,15 @@ const INT64_MAX = 2n ** 63n - 1n;
 
 /** What NumberUtils.isParsable of the server takes for a number (digits of any script), with `#`s before it. */
 const NUMERIC_FORM = /^#*-?(?:\p{Nd}+(?:\.\p{Nd}+)?|\.\p{Nd}+)$/u;
+
+/** Numbers that stand in JSON as they are stored: within int64, with at most 16 decimals. Nearly all are. */
+const AS_STORED = /^(?:0|-?[1-9]\d{0,17})(?:\.\d{1,16})?$/;
+
+/** The JSON text of a reading's value. Throws INVALID_VALUE when a number's text is none. */
+export function telemetryText(reading: Pick<StoredReading, 'type' | 'text'>): string {
+  const { type, text } = reading;
+  return type === 'number' && AS_STORED.test(text) ? text : writeJson(telemetryValue(reading));
+}
 
 /** The JSON value of a reading. Throws INVALID_VALUE when a number's text is none. */
 export function telemetryValue({ type, text }: Pick<StoredReading, 'type' | 'text'>): JsonValue {

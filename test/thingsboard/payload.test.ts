@@ -1,11 +1,12 @@
 /** What ThingsBoard is sent for a reading and for a row. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { decimal, scaledText } from '../../src/core/decimal.ts';
 import { writeJson } from '../../src/core/json.ts';
 import type { OutboxRow, StoredReading } from '../../src/store/local/types.ts';
 import type { Message } from '../../src/thingsboard/packers.ts';
 import { connectMessage, MAX_REMAINING_LENGTH } from '../../src/thingsboard/payload.ts';
-import { meterText, telemetryValue } from '../../src/thingsboard/values.ts';
+import { meterText, telemetryText, telemetryValue } from '../../src/thingsboard/values.ts';
 import { numberReading, stringReading } from '../support/fake-outbox.ts';
 import { rowPayload } from '../support/row-payload.ts';
 
@@ -33,7 +34,22 @@ describe('values', () => {
     ['0.00000000000000001', '0.0'],
     ['1234567890123.99999999999999999', '1234567890124.0'],
   ])('number %s goes as %s', (text, json) => {
-    expect(writeJson(telemetryValue({ type: 'number', text }))).toBe(json);
+    expect(telemetryText({ type: 'number', text })).toBe(json);
+  });
+
+  test('a number that goes as it is stored goes as any other', () => {
+    const decimals = fc.tuple(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), fc.integer({ min: -18, max: 3 }));
+    const odd = fc.stringMatching(/^-?0{0,3}\d{0,3}\.?\d{0,3}$/).filter((text) => /\d/.test(text));
+    const texts = fc.oneof(
+      decimals.map(([digits, exponent]) => scaledText(decimal(digits, exponent))),
+      odd,
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        const reading = { type: 'number', text } as const;
+        expect(telemetryText(reading)).toBe(writeJson(telemetryValue(reading)));
+      }),
+    );
   });
 
   test.each([
