@@ -81,9 +81,9 @@ function arrivals({ clock, sides }: Scene, side: number): Arrival[] {
 const isInOrder = (times: readonly number[]): boolean =>
   times.every((ts, index) => index === 0 || ts >= (times[index - 1] ?? 0));
 
-test('a backlog of 43,200 cycles drains over MQTT 5 and 3.1.1: each device in order, live rows first, within the limits', async ({
-  onTestFinished,
-}) => {
+test('a backlog of 43,200 cycles drains over MQTT 5 and 3.1.1: each device in order, live rows first, within the limits', {
+  timeout: 240_000,
+}, async ({ onTestFinished }) => {
   const bench = newBench(onTestFinished);
   const start: ServerKind['start'] = (...scene) => startDouble(...scene, { limits: LIMITS });
   const sides = [{ protocol: '5', start } as const, { protocol: '3.1.1', start } as const];
