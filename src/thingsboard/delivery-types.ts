@@ -1,13 +1,14 @@
-/** What delivering over one session takes. */
+/** What delivering over one session takes, and what it keeps of rows and messages on their way. */
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TargetMode } from '../store/fleet/types.ts';
-import type { OutboxReader } from '../store/local/types.ts';
+import type { OutboxReader, OutboxRow } from '../store/local/types.ts';
 import type { AttributeTimes } from './attribute-times.ts';
 import type { MqttSession } from './connection.ts';
 import type { Holds } from './holds.ts';
 import type { InboundListener } from './inbound.ts';
 import type { LimitsQuestion } from './limits-question.ts';
+import type { Message } from './packers.ts';
 import type { Settlement } from './settlement.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -39,4 +40,23 @@ export interface DeliveryOptions {
   readonly logger: Logger;
   /** A message has its PUBACK. */
   onAcknowledged(): void;
+}
+
+/** A row that is on its way. */
+export interface Underway {
+  readonly row: OutboxRow;
+  /** Messages that are not answered yet. */
+  left: number;
+  /** Why the row cannot be delivered: for good (quarantine) or for now. */
+  hopeless: string | null;
+  postponed: boolean;
+}
+
+export interface Outgoing {
+  readonly message: Message;
+  readonly device: string;
+  /** Whose readings are in it; none: the announcement of a device, or a question about it. */
+  readonly underways: readonly Underway[];
+  /** Sent without waiting for anything: an answer comes as a message of its own, if it comes. */
+  readonly isQuestion?: boolean;
 }

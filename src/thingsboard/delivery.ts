@@ -10,34 +10,15 @@
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import type { Timer } from '../runtime/clock.ts';
 import { type OutboxRow, OWN_DEVICE } from '../store/local/types.ts';
-import type { DeliveryOptions } from './delivery-types.ts';
+import type { DeliveryOptions, Outgoing, Underway } from './delivery-types.ts';
 import { Lanes } from './lanes.ts';
-import type { Budget, Message } from './packers.ts';
+import type { Budget } from './packers.ts';
 import { Pauses } from './pauses.ts';
 import { approximateOctets, connectMessage, rowsPayload } from './payload.ts';
 import { pointsPerMessage } from './session-limits.ts';
 
 /** Fixed header of a packet: type and up to four octets of remaining length. */
 const FIXED_HEADER = 5;
-
-/** A row that is on its way. */
-interface Underway {
-  readonly row: OutboxRow;
-  /** Messages that are not answered yet. */
-  left: number;
-  /** Why the row cannot be delivered: for good (quarantine) or for now. */
-  hopeless: string | null;
-  postponed: boolean;
-}
-
-interface Outgoing {
-  readonly message: Message;
-  readonly device: string;
-  /** Whose readings are in it; none: the announcement of a device, or a question about it. */
-  readonly underways: readonly Underway[];
-  /** Sent without waiting for anything: an answer comes as a message of its own, if it comes. */
-  readonly isQuestion?: boolean;
-}
 
 export class Delivery {
   private readonly options: DeliveryOptions;

@@ -108,7 +108,10 @@ export class Scene {
     const writer: Writer = await openWriter(bench.db, { thread: false, clock });
     const outbox = createOutboxReader(database);
     const events = new EventBus<ThingsBoardEvents>(onFailure);
-    const publishers = new PublisherSet({ outbox, writer, clock, logger: silentLogger, events });
+    const publishers = new PublisherSet({
+      ...{ outbox, writer, clock, logger: silentLogger, events },
+      sharedKeys: () => [],
+    });
     const polling = new EventBus<PollingEvents>(onFailure);
     polling.on('committed', ({ connectionIds }) => publishers.notify(connectionIds));
     const fleet = loadFleet(database);
