@@ -1,5 +1,6 @@
 /** What was committed survives: kill -9, meters that are removed, a database that is locked, a disk that is full. */
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { VirtualMeters } from '../../src/simulator/meter/fleet.ts';
