@@ -63,6 +63,7 @@ install -m 644 systemd/dlms-multi-meter.tmpfiles "$stage/usr/lib/tmpfiles.d/dlms
 install -m 644 config/deploy/daemon.env config/deploy/log-levels "$stage/etc/dlms-multi-meter/"
 install -m 644 docs/*.md CHANGELOG.md LICENSE "$stage/usr/share/doc/dlms-multi-meter/"
 install -D -m 644 -t "$stage/usr/share/doc/dlms-multi-meter/es" docs/es/*.md
+install -D -m 644 -t "$stage/usr/share/doc/dlms-multi-meter/images" docs/images/*.png
 if [ -n "$tree" ]; then exit 0; fi
 
 install -d -m 755 "$stage/DEBIAN"

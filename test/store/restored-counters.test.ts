@@ -137,7 +137,7 @@ describe('how far they go on', () => {
   const KEY = KEYS[0]!;
   const secrets = { ...NO_SECRETS, blockCipherKey: KEY };
   /** What the counters go on by for a day. */
-  const DAY = 1_000_000 + 128 * 86_400;
+  const DAY = 1_001_000 + 128 * 86_400;
 
   /** A database whose key has 100 counters less, and a backup of it. */
   async function scene(meters: number): Promise<{ readonly path: string; readonly file: string }> {
@@ -190,14 +190,21 @@ describe('how far they go on', () => {
     const { path, file } = await scene(3);
     damage(path, 'file');
     restoreDatabase({ file: path, backup: file, now: NOW + 1000 });
-    expect(nextIn(path)).toEqual([100 + 3 * 1_000_128]);
+    expect(nextIn(path)).toEqual([100 + 1_003_000 + 3 * 128]);
+  });
+
+  test('by no more than a daemon can use, however many meters have the key', async () => {
+    const { path, file } = await scene(200);
+    damage(path, 'file');
+    restoreDatabase({ file: path, backup: file, now: NOW + 24 * HOUR });
+    expect(nextIn(path)).toEqual([100 + 1_200_000 + 10_000 * 86_400]);
   });
 
   test('by 90 days where the clock is behind the backup', async () => {
     const { path, file } = await scene(1);
     damage(path, 'file');
     const { counters } = restoreDatabase({ file: path, backup: file, now: NOW - HOUR });
-    expect(counters.margin).toBe(1_000_000 + 128 * 86_400 * 90);
+    expect(counters.margin).toBe(1_001_000 + 128 * 86_400 * 90);
   });
 
   test('to their end, and then none is given', async () => {

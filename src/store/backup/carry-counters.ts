@@ -17,17 +17,19 @@ import type { Predecessor } from './carry-over.ts';
 import type { CounterRecord } from './counter-record.ts';
 import { allOrNull } from './salvage.ts';
 
-/** How the line rises: a meter and its line manage 64 requests in a second, not for long. */
-const RISE_PER_SECOND = 2 * 64;
-/** What a burst may exceed that by. */
+/** Requests in a second, which no meter and no daemon keeps up: a processor is busy with some hundreds. */
+const MOST_OF_A_METER = 64;
+const MOST_OF_A_DAEMON = 5000;
+/** What a burst may exceed that by, and what the portions of each meter that were never used up skip. */
 const LEAD = 1_000_000;
+const LEAD_OF_A_METER = 1000;
 /** Taken as the time that passed where that cannot be told: no time in the backup, or a clock that is behind it. */
 const UNKNOWN_SPAN_MS = 90 * 86_400_000;
 
 export interface CarriedCounters {
   /** Whether the database that is replaced knew all counters that were used. */
   readonly known: boolean;
-  /** By how much they were moved on, for each meter of a key: from what was known, or else from the backup. */
+  /** By how much those of a key that one meter has were moved on: from what was known, or else from the backup. */
   readonly margin: number;
 }
 
@@ -40,8 +42,8 @@ interface CounterRow {
 interface Source {
   /** By the name of the key in hex. */
   readonly counters: ReadonlyMap<string, number>;
-  /** To be added for each meter of the key. */
-  readonly margin: number;
+  /** To be added for a key that so many meters have. */
+  margin(meters: number): number;
   /** Where keys are that are not among `counters`. */
   readonly floor: number;
 }
@@ -62,15 +64,15 @@ export function carryCounters(restored: Database, sources: CounterSources): Carr
   const lastHeard = predecessor?.lastHeard ?? Number.NEGATIVE_INFINITY;
   const known =
     used !== null && predecessor?.continues === true && lastHeard >= (record?.at ?? 0) && isWhole(predecessor.sql);
-  const margin = known ? risen(now - lastHeard) : LEAD + risen(spanSince(takenAt, now));
+  const margin = known ? rise(now - lastHeard) : withLead(rise(spanSince(takenAt, now)));
   const told: readonly (Source | null)[] = known
     ? [backup, { ...used, margin }]
-    : [backup && { ...backup, margin, floor: backup.floor + margin }, used, record && recorded(record, now)];
+    : [backup && { ...backup, margin, floor: backup.floor + margin(1) }, used, record && recorded(record, now)];
   put(
     restored,
     told.filter((source) => source !== null),
   );
-  return { known, margin };
+  return { known, margin: margin(1) };
 }
 
 /** null where not all of them can be read. */
@@ -79,12 +81,12 @@ function countersIn(sql: BetterSqlite3.Database): Source | null {
   if (rows === null) return null;
   // Older databases have none.
   const floor = allOrNull<{ floor: number }>(sql, 'SELECT counter_floor AS floor FROM installation')?.[0]?.floor ?? 0;
-  return { counters: new Map(rows.map(({ keyId, next }) => [keyId.toString('hex'), next])), margin: 0, floor };
+  return { counters: new Map(rows.map(({ keyId, next }) => [keyId.toString('hex'), next])), margin: () => 0, floor };
 }
 
 function recorded({ counters, floor, at }: CounterRecord, now: number): Source {
-  const margin = risen(now - at);
-  return { counters: new Map(Object.entries(counters)), margin, floor: floor + margin };
+  const margin = rise(now - at);
+  return { counters: new Map(Object.entries(counters)), margin, floor: floor + margin(1) };
 }
 
 function put(restored: Database, sources: readonly Source[]): void {
@@ -97,7 +99,7 @@ function put(restored: Database, sources: readonly Source[]): void {
   for (const name of new Set(sources.flatMap(({ counters }) => [...counters.keys()]))) {
     const told = sources.map(({ counters, margin, floor }) => {
       const next = counters.get(name);
-      return next === undefined ? floor : next + margin * Math.max(1, meters.get(name) ?? 0);
+      return next === undefined ? floor : next + margin(Math.max(1, meters.get(name) ?? 0));
     });
     upsert.run(Buffer.from(name, 'hex'), highest(told));
   }
@@ -109,8 +111,14 @@ function spanSince(takenAt: number | null, now: number): number {
   return takenAt === null || takenAt > now ? UNKNOWN_SPAN_MS : now - takenAt;
 }
 
-function risen(ms: number): number {
-  return Math.ceil((Math.max(0, ms) / 1000) * RISE_PER_SECOND);
+/** By how much the line of a key rises in this time, whatever number of meters has it. */
+function rise(ms: number): (meters: number) => number {
+  const seconds = Math.max(0, ms) / 1000;
+  return (meters) => Math.ceil(2 * seconds * Math.min(meters * MOST_OF_A_METER, MOST_OF_A_DAEMON));
+}
+
+function withLead(line: (meters: number) => number): (meters: number) => number {
+  return (meters) => LEAD + meters * LEAD_OF_A_METER + line(meters);
 }
 
 /** Of a damaged file a page may be an old one, and look right. */
