@@ -28,8 +28,8 @@ export interface StoreOptions {
   commitWithinMs(): number;
 }
 
-/** How long acknowledgements and status wait for a cycle to be stored with: sent or told again they do no harm. */
-const REST_WITHIN_MS = 1000;
+/** How long acknowledgements and status wait for a cycle to be stored with, at least: sent or told again they do no harm. */
+const OTHERS_WITHIN_MS = 1000;
 
 /** The caller holds the daemon's lock. Throws DATABASE_*, NOT_INITIALISED, SEALING_KEY_*. */
 export async function openStore({
@@ -40,7 +40,11 @@ export async function openStore({
   commitWithinMs,
 }: StoreOptions): Promise<OpenedStore> {
   const repair = makeSound(databasePath, clock.now(), log);
-  const patience = { commitMs: commitWithinMs, restMs: REST_WITHIN_MS };
+  const patience = {
+    commitMs: commitWithinMs,
+    // Where cycles wait, these must not be the ones that make a transaction of their own.
+    othersMs: () => Math.max(OTHERS_WITHIN_MS, commitWithinMs()),
+  };
   const opened = await openWriter(databasePath, { thread, clock, logger: log, patience });
   try {
     const database = openDatabase(databasePath, { readonly: true, busyTimeoutMs: DAEMON_BUSY_MS });

@@ -34,18 +34,23 @@ const meterNames = async (bench: Bench): Promise<string[]> =>
 describe('backup and restore', () => {
   test('a copy of a database in use comes back, and the one before is kept', async ({ onTestFinished }) => {
     const bench = await configured(onTestFinished);
-    const daemon = await started(bench);
+    const running = await started(bench);
     const { file, key } = await bench.json<{ file: string; key: object }>(['backup']);
     expect(key).toEqual({ file: join(bench.directory, 'dlms.key'), included: false });
     expect((await bench.run(['backup'])).stdout).toContain('keep a copy of that in another place');
     expect(await bench.json<object[]>(['backup', 'list'])).toHaveLength(2);
     await bench.json(['meter', 'add', 'house2', ...METER]);
+    const backedUp = new Date().toISOString();
+    await eventually('the daemon has said since that it lives', async () => {
+      const { daemon } = await bench.json<{ daemon: { updatedAt: string } }>(['status']);
+      return daemon.updatedAt > backedUp || null;
+    });
     expect(await bench.failure(['restore', file, '--yes'])).toMatchObject({
       status: 1,
       code: 'DAEMON_ALREADY_RUNNING',
     });
     expect(await bench.failure(['key', 'rotate'])).toMatchObject({ status: 1, code: 'DAEMON_ALREADY_RUNNING' });
-    await daemon.kill();
+    await running.kill();
     expect(await bench.failure(['restore', file])).toMatchObject({ status: 2, code: 'USAGE' });
     expect(await bench.failure(['restore', '--yes'])).toMatchObject({ status: 2, code: 'USAGE' });
     expect(await bench.failure(['restore', 'nothing.db', '--yes'])).toMatchObject({ status: 2, code: 'NOT_FOUND' });

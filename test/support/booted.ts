@@ -14,15 +14,20 @@ export interface Told {
   readonly stderr: string;
 }
 
+/** Where the checkout is in the container, to be written to. */
+export const CHECKOUT = '/opt/checkout';
+
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** The mounts are made in a name space that ends with the container. */
 const BOOT = `
 set -e
 mount -t tmpfs tmpfs "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+layer() { mkdir -p "$1/$2/upper" "$1/$2/work" "$4"; mount -t overlay overlay -o "lowerdir=$3,upperdir=$1/$2/upper,workdir=$1/$2/work" "$4"; }
+layer "$1" machine / "$1/root"
 mkdir -p "$1/root/opt/brought"
 cp "$2" "$1/root/opt/brought/"
+# Where it lies may be a file system that the container has one of its own of, as /tmp.
+layer "$1" checkout "$4" "$1/root${CHECKOUT}"
 exec systemd-nspawn --quiet --boot --directory="$1/root" --machine="$3" --register=no --keep-unit --private-network \
   --console=pipe systemd.mask=postgresql.service systemd.mask=mosquitto.service systemd.mask=apt-daily.timer
 `;
@@ -34,18 +39,18 @@ export class Booted {
   /** Where the file that was brought along lies. */
   readonly brought: string;
 
-  private constructor(bring: string) {
+  private constructor(bring: string, checkout: string) {
     this.directory = mkdtempSync(join(tmpdir(), 'booted-'));
     this.brought = `/opt/brought/${basename(bring)}`;
     const machine = `dlms-${process.pid}`;
-    const shell = ['sh', '-c', BOOT, 'boot', this.directory, bring, machine];
+    const shell = ['sh', '-c', BOOT, 'boot', this.directory, bring, machine, checkout];
     process.once('exit', this.kill);
     this.process = spawn('unshare', ['--mount', '--propagation', 'private', ...shell], { stdio: 'ignore' });
   }
 
-  /** Boots, with one file brought along; root only. */
-  static async boot(bring: string): Promise<Booted> {
-    const booted = new Booted(bring);
+  /** Boots, with one file and the checkout brought along; root only. */
+  static async boot(bring: string, checkout: string): Promise<Booted> {
+    const booted = new Booted(bring, checkout);
     try {
       await eventually('systemd runs', async () => {
         const pid = booted.process.pid ?? 0;

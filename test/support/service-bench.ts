@@ -61,7 +61,7 @@ export class ServiceBench {
   static async boot(): Promise<ServiceBench> {
     const directory = mkdtempSync(join(tmpdir(), 'deb-'));
     const deb = execFileSync(join(ROOT, 'scripts/build-deb.sh'), ['--output', directory], { encoding: 'utf8' }).trim();
-    return new ServiceBench(await Booted.boot(deb), directory);
+    return new ServiceBench(await Booted.boot(deb, ROOT), directory);
   }
 
   async end(): Promise<void> {

@@ -1,10 +1,9 @@
 /** `scripts/install.sh` from this checkout, in a systemd that is booted for it. */
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Booted } from '../support/booted.ts';
-import { canBoot, ROOT, ServiceBench, STATE, UNIT } from '../support/service-bench.ts';
+import { type Booted, CHECKOUT } from '../support/booted.ts';
+import { canBoot, ServiceBench, STATE, UNIT } from '../support/service-bench.ts';
 
-const SCRIPT = join(ROOT, 'scripts/install.sh');
+const SCRIPT = `${CHECKOUT}/scripts/install.sh`;
 const VERSION = "dpkg-query -W -f '$" + "{Version}' dlms-multi-meter";
 
 describe.skipIf(!canBoot)('scripts/install.sh', () => {
@@ -32,8 +31,8 @@ describe.skipIf(!canBoot)('scripts/install.sh', () => {
   };
 
   test('what is missing is said, and nothing is changed', async () => {
-    await machine.done(`install -D -m 755 ${SCRIPT} /opt/checkout/scripts/install.sh && useradd guest`);
-    expect(await machine.run('runuser -u guest -- /opt/checkout/scripts/install.sh')).toMatchObject({
+    await machine.done(`install -D -m 755 ${SCRIPT} /opt/guest/scripts/install.sh && useradd guest`);
+    expect(await machine.run('runuser -u guest -- /opt/guest/scripts/install.sh')).toMatchObject({
       status: 1,
       stderr: 'run it as root: sudo scripts/install.sh\n',
     });
@@ -49,7 +48,7 @@ describe.skipIf(!canBoot)('scripts/install.sh', () => {
   });
 
   test('over an older package: another version, the same configuration; again: nothing changes', async () => {
-    const older = await machine.done(`${ROOT}/scripts/build-deb.sh --version 0.0.1 --output /opt`);
+    const older = await machine.done(`${CHECKOUT}/scripts/build-deb.sh --version 0.0.1 --output /opt`);
     await machine.done(`dpkg --force-depends -i ${older}`);
     await bench.setUp();
     await machine.done(`echo debug >/etc/dlms-multi-meter/log-levels && systemctl start ${UNIT}`);

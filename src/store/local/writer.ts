@@ -15,10 +15,10 @@ export interface WriterPatience {
   /** A cycle, which is not safe before. */
   commitMs(): number;
   /** What repeats itself when it is lost: acknowledgements, status. */
-  restMs: number;
+  othersMs(): number;
 }
 
-const NO_PATIENCE: WriterPatience = { commitMs: () => 0, restMs: 0 };
+const NO_PATIENCE: WriterPatience = { commitMs: () => 0, othersMs: () => 0 };
 
 export interface WriterOptions {
   /** In a worker thread (from the build only), or in this one, for tests. True when not given. */
@@ -62,13 +62,13 @@ export function writerOn(backend: WriterBackend, clock: Clock, patience = NO_PAT
       return submit({ kind: 'commit', ...cycle, ...stored, learned, withheld }, patience.commitMs());
     },
     async acknowledge(rowIds) {
-      if (rowIds.length > 0) await submit({ kind: 'acknowledge', rowIds }, patience.restMs);
+      if (rowIds.length > 0) await submit({ kind: 'acknowledge', rowIds }, patience.othersMs());
     },
     async quarantine(rowIds, reason) {
       if (rowIds.length > 0) await submit({ kind: 'quarantine', rowIds, reason });
     },
     async saveStatus(entries) {
-      if (entries.length > 0) await submit({ kind: 'status', entries, updatedAt: clock.now() }, patience.restMs);
+      if (entries.length > 0) await submit({ kind: 'status', entries, updatedAt: clock.now() }, patience.othersMs());
     },
     async settleDoubt(doubt, correctionMs) {
       let settled = 0;
