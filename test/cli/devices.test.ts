@@ -9,7 +9,7 @@ describe.concurrent('devices', { timeout: 120_000 }, () => {
     const { links } = await ownMeters(bench, { count: 2 });
     await init(bench, 'mqtt://127.0.0.1:1');
     for (const [index, link] of links.entries()) await addMeter(bench, `m${index}`, link);
-    const daemon = bench.start(['run']);
+    bench.start(['run']);
     await eventualStatus(bench, 'both are read', ({ meters }) => meters.every(({ cycles }) => cycles > 1));
     await bench.json(['meter', 'suspend', 'm0']);
     const suspended = await eventualStatus(bench, 'one is left alone', (now) => {
@@ -29,7 +29,6 @@ describe.concurrent('devices', { timeout: 120_000 }, () => {
       const { cycles: now0, state } = meterOf(now, 'm0');
       return now0 > cycles + 2 && state === 'connected';
     });
-    await daemon.stop();
   });
 
   test('a line that is down shows its state, is opened again by itself, and blames no meter', async ({
@@ -40,11 +39,10 @@ describe.concurrent('devices', { timeout: 120_000 }, () => {
     await init(bench, 'mqtt://127.0.0.1:1');
     await addMeter(bench, 'm0', links[0] ?? '');
     await virtual.stop();
-    const daemon = bench.start(['run']);
+    bench.start(['run']);
     const report = await eventualStatus(bench, 'the line is down', ({ lines }) => lines[0]?.state === 'error');
     expect(report.lines[0]).toMatchObject({ status: 'down', connections: 0, nextAttempt: expect.any(String) });
     expect(meterOf(report, 'm0')).toMatchObject({ state: 'error', error: { code: 'LINE_REFUSED' } });
     expect(report.devices).toMatchObject({ lines: { total: 1, error: 1 }, meters: { total: 1, error: 1 } });
-    await daemon.stop();
   });
 });

@@ -53,13 +53,12 @@ describe.concurrent('line', { timeout: 120_000 }, () => {
     const link = links[0] ?? '';
     await init(bench, 'mqtt://127.0.0.1:1');
     await addMeter(bench, 'm', link);
-    const daemon = bench.start(['run']);
+    bench.start(['run']);
     await eventualStatus(bench, 'it is read', ({ meters }) => meters.every(({ cycles }) => cycles > 1));
     await bench.json(['line', 'edit', link, '--session', 'release', '--connect-delay', '50']);
     const released = await eventualStatus(bench, 'its connection stands no more between reads', ({ lines }) =>
       lines.some(({ state, connections }) => state === 'disconnected' && connections > 2),
     );
     expect(meterOf(released, 'm')).toMatchObject({ state: 'connected', failures: 0 });
-    await daemon.stop();
   });
 });

@@ -65,6 +65,5 @@ describe.concurrent('settings', { timeout: 120_000 }, () => {
     );
     await eventually('polling is logged in detail', () => debugOfPolling.test(daemon.stdout) || null);
     expect(daemon.stdout).not.toMatch(/"level":20,[^\n]*"room":"thingsboard"/);
-    await daemon.stop();
   });
 });
