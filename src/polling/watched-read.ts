@@ -2,10 +2,12 @@
  * A poll that notices when what was learned of a meter does not hold any more: another firmware, or a value that is ten
  * times what it was. Then scalers are asked again, in the same session, before anything is published.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Decimal } from '../core/decimal.ts';
 import { decimalText } from '../core/decimal.ts';
 import { cosemValue } from '../dlms/cosem/data-value.ts';
 import type { ScalerUnit } from '../dlms/cosem/scaler-unit.ts';
+import { learnScalers } from '../meter/column-scalers.ts';
 import {
   firmwareFact,
   forgetObjects,
@@ -54,7 +56,7 @@ interface Seen {
 export class ValueWatch {
   private readonly last = new Map<string, Seen>();
 
-  /** Reads the points once; again those of which something does not hold any more. `now` on a monotonic clock. */
+  /** Reads the points once; those again of which something does not hold any more. `now` on a monotonic clock. */
   async read(
     session: MeterSession,
     points: readonly WatchedPoint[],
@@ -74,33 +76,45 @@ export class ValueWatch {
       return { results: second.results, learned, noticed };
     }
     const jumped = this.jumps(points, first.results, known, now);
-    const read = jumped.length === 0 ? first : await this.readAgain(session, points, knowledge, first, jumped);
+    const read =
+      jumped.length === 0 ? first : await this.scaledAgain(session, points, knowledge, { first, jumped, known });
     const noticed = [...scalerChanges(points, read.results, known), ...this.energyJumps(points, read.results, jumped)];
     this.note(points, read.results, jumped, now);
     return { results: read.results, learned: [...read.learned, ...firmware.learned], noticed };
   }
 
-  private async readAgain(
+  /**
+   * Asks for the scalers of these points alone: where they are what they were, what was read stands as it was said. Where
+   * one is another, the value may have been said before it changed, and is read with it.
+   */
+  private async scaledAgain(
     session: MeterSession,
     points: readonly WatchedPoint[],
     knowledge: Knowledge,
-    first: PointsRead,
-    jumped: readonly number[],
+    { first, jumped, known }: { first: PointsRead; jumped: readonly number[]; known: Knowledge['scalerUnits'] },
   ): Promise<PointsRead> {
-    const forgotten: LearnedFact[] = jumped.map((index) => {
-      const { classId } = first.results[index]!;
-      return forgetScaler(knowledge, objectKey(classId ?? 0, points[index]!.obis));
+    const registers = jumped.map((index) => {
+      const { obis, attribute } = points[index]!;
+      return { index, classId: first.results[index]!.classId ?? 0, obis, attribute, dataIndex: 0 };
     });
+    const keyOf = ({ classId, obis }: (typeof registers)[number]): string => objectKey(classId, obis);
+    const forgotten = registers.map((register) => forgetScaler(knowledge, keyOf(register)));
+    const scalers = await learnScalers(session, registers, knowledge);
+    const learned = [...first.learned, ...forgotten, ...scalers.learned];
+    const moved = registers
+      .filter((register) => !isDeepStrictEqual(knowledge.scalerUnits.get(keyOf(register)), known.get(keyOf(register))))
+      .map(({ index }) => index);
+    if (moved.length === 0) return { results: first.results, learned };
     const again = await readPoints(
       session,
-      jumped.map((index) => points[index]!),
+      moved.map((index) => points[index]!),
       knowledge,
     );
     const results = first.results.map((result, index) => {
-      const at = jumped.indexOf(index);
+      const at = moved.indexOf(index);
       return at < 0 ? result : again.results[at]!;
     });
-    return { results, learned: [...first.learned, ...forgotten, ...again.learned] };
+    return { results, learned: [...learned, ...again.learned] };
   }
 
   /** Indices of the points whose value jumped, and whose scaler was not asked just now. */

@@ -92,10 +92,7 @@ test('another scaler, seen by its jump: the value published is the right one', a
   await poll(1);
   Object.assign(meter, { energy: 100_200, power: 50, scaler: -2 });
   const read = await poll(2);
-  expect(asked).toEqual([
-    ['8:2', '7:2', '2:2'],
-    ['8:2', '8:3'],
-  ]);
+  expect(asked).toEqual([['8:2', '7:2', '2:2'], ['8:3'], ['8:2']]);
   expect(energyOf(read)).toBe('1002');
   expect(read.noticed).toEqual([
     { what: 'scaler', key: 'energy', obis: ENERGY.obis, before: '10^0, unit 30', after: '10^-2, unit 30' },
@@ -112,7 +109,8 @@ test('an energy that jumps with the scaler that it had is noticed, each time', a
   expect((await poll(1)).noticed).toMatchObject([{ what: 'jump', key: 'energy', before: '1000', after: '20000' }]);
   meter.energy = 10;
   expect((await poll(2)).noticed).toMatchObject([{ what: 'jump', before: '20000', after: '10' }]);
-  expect(asked).toHaveLength(2);
+  // What was said once is not asked again: it would be a reading that nobody gets.
+  expect(asked).toEqual([['8:2', '7:2', '2:2'], ['8:3']]);
 });
 
 test('a power may jump: its scaler is asked once an hour at most, and nobody is told', async () => {
