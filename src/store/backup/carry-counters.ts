@@ -13,8 +13,8 @@ import type { Database } from '../database.ts';
 import { loadFleet } from '../fleet/load.ts';
 import { clientSystemTitleFor } from '../fleet/system-title.ts';
 import { COUNTERS, counterKeyId } from '../local/counters.ts';
-import type { Predecessor } from './carry-over.ts';
 import type { CounterRecord } from './counter-record.ts';
+import type { Predecessor } from './predecessor.ts';
 import { allOrNull } from './salvage.ts';
 
 /** Requests in a second, which no meter and no daemon keeps up: a processor is busy with some hundreds. */

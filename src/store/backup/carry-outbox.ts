@@ -5,7 +5,7 @@ import type { Database } from '../database.ts';
 import { addConnection } from '../fleet/connections.ts';
 import { openToken } from '../fleet/sealed.ts';
 import { decodeReadings } from '../local/readings.ts';
-import type { Predecessor } from './carry-over.ts';
+import type { Predecessor } from './predecessor.ts';
 import { allOrNull, readableRows } from './salvage.ts';
 
 export interface CarriedOutbox {

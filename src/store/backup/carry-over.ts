@@ -10,7 +10,8 @@ import { bumpRevision } from '../fleet/revision.ts';
 import { type CarriedCounters, carryCounters } from './carry-counters.ts';
 import { type CarriedOutbox, carryOutbox } from './carry-outbox.ts';
 import type { CounterRecord } from './counter-record.ts';
-import { lastHeardIn, titleIn } from './last-heard.ts';
+import { lastHeardIn } from './last-heard.ts';
+import { type Predecessor, predecessorOf } from './predecessor.ts';
 import { allOrNull } from './salvage.ts';
 
 export interface CarriedOver {
@@ -18,16 +19,6 @@ export interface CarriedOver {
   readonly takenAt: number | null;
   readonly counters: CarriedCounters;
   readonly outbox: CarriedOutbox;
-}
-
-/** The database that is replaced, as far as it can be read, and how it stands to the backup. */
-export interface Predecessor {
-  readonly sql: BetterSqlite3.Database;
-  /** It has another system title: it is no continuation of what is in the backup. */
-  readonly foreign: boolean;
-  /** It is known to go on from the backup: of the same installation, and later. */
-  readonly continues: boolean;
-  readonly lastHeard: number | null;
 }
 
 /**
@@ -52,17 +43,6 @@ export function carryOver(
     sql.prepare("UPDATE command SET state = 'cancelled', ended_at = ? WHERE state = 'queued'").run(now);
     return { takenAt, counters, outbox };
   });
-}
-
-function predecessorOf(
-  restored: BetterSqlite3.Database,
-  present: BetterSqlite3.Database,
-  takenAt: number | null,
-): Predecessor {
-  const [ours, its] = [titleIn(restored), titleIn(present)];
-  const lastHeard = lastHeardIn(present);
-  const isLater = lastHeard !== null && takenAt !== null && lastHeard >= takenAt;
-  return { sql: present, foreign: its !== null && its !== ours, continues: its === ours && isLater, lastHeard };
 }
 
 /** What was pushed since the backup must not count twice, or be replayed. */
