@@ -27,7 +27,7 @@ async function outage(under: OneServer, ms: number): Promise<void> {
 async function livedWith(under: OneServer, ms: number): Promise<void> {
   const before = under.relay.published.length;
   await under.scene.pass(ms);
-  expect(under.relay.published.length).toBeGreaterThan(before + ms / 10_000);
+  expect(under.relay.published.length).toBeGreaterThan(before + ms / 20_000);
 }
 
 async function rivalry(under: OneServer, waitMs: number): Promise<void> {
