@@ -41,7 +41,11 @@ export class LineWorker implements MeterLine {
   private readonly slots = new Map<number, MeterSlot>();
   private readonly idle: IdleWatch;
   private running: Promise<void> | null = null;
+  /** Whose job is running. */
+  private working: number | null = null;
   private stopped = false;
+  /** When it has stopped: nothing stands any more. */
+  private ended: Promise<void> | null = null;
   private completed = 0;
   private failed = 0;
   private busyMs = 0;
@@ -94,6 +98,8 @@ export class LineWorker implements MeterLine {
   /** Takes a meter off the line; its queued jobs fail with NOT_FOUND, a running one ends first. */
   async removeMeter(meterId: number): Promise<void> {
     await this.releaseMeter(meterId);
+    // A line that stops releases what its running job leaves standing; it looks for that here.
+    await this.ended;
     const slot = this.slots.get(meterId);
     this.slots.delete(meterId);
     slot?.monitor.ended();
@@ -104,7 +110,7 @@ export class LineWorker implements MeterLine {
     const slot = this.slots.get(meterId);
     if (slot === undefined || slot.isHeld === held) return;
     slot.hold(held);
-    if (held && slot.session.isAssociated) void this.releaseMeter(meterId);
+    if (held) void this.releaseMeter(meterId);
   }
 
   /** Ends the rest of a meter that failed: an operator wants it tried now. */
@@ -143,9 +149,9 @@ export class LineWorker implements MeterLine {
     this.idle.end();
     this.access.end();
     for (const job of this.queue.clear()) job.reject(new BridgeError('STOPPING', 'the line is stopping'));
-    const ended = this.endAll();
+    this.ended = this.endAll();
     const hurry = this.options.clock.setTimer(withinMs, () => void this.access.close());
-    await ended;
+    await this.ended;
     hurry.cancel();
     await this.access.close();
   }
@@ -190,6 +196,7 @@ export class LineWorker implements MeterLine {
     this.idle.end();
     for (let job = this.queue.pop(); job !== undefined; job = this.queue.pop()) {
       const began = clock.monotonic();
+      this.working = job.meterId;
       try {
         const slot = this.slots.get(job.meterId);
         if (slot === undefined) throw new BridgeError('NOT_FOUND', 'the meter is no longer on this line');
@@ -206,6 +213,7 @@ export class LineWorker implements MeterLine {
       await this.releaseIfUnwanted(job.meterId);
     }
     this.running = null;
+    this.working = null;
     if (this.access.port.isOpen && !this.stopped) this.idle.begin();
   }
 
@@ -281,7 +289,8 @@ export class LineWorker implements MeterLine {
   }
 
   private async releaseMeter(meterId: number): Promise<void> {
-    if (this.slots.get(meterId)?.session.isAssociated !== true) return;
+    // A running job may be about to associate.
+    if (this.working !== meterId && this.slots.get(meterId)?.session.isAssociated !== true) return;
     const job = { meterId, priority: 'command', due: 0 } as const;
     await this.enqueue(job, true, ({ session }) => session.release()).catch((error) =>
       this.options.log.debug({ code: asBridgeError(error).code }, 'meter not released'),

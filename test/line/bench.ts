@@ -29,7 +29,7 @@ export class FlakyLine implements Transport {
   /** Attempts to open it. */
   opens = 0;
   /** Frames written. */
-  written = 0;
+  readonly frames: Uint8Array[] = [];
   private readonly inner: Transport;
   private events: TransportEvents | null = null;
   private begun = false;
@@ -57,7 +57,7 @@ export class FlakyLine implements Transport {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.events === null) fail('LINE_CLOSED', 'not open');
-    this.written += 1;
+    this.frames.push(bytes);
     if (!this.dead) await this.inner.write(bytes);
   }
 

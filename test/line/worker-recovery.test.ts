@@ -200,9 +200,9 @@ describe('signs of life', () => {
       idleCloseMs: 65_000,
     });
     await settled(worker.submit(energyJob(1)));
-    const before = transport.written;
+    const before = transport.frames.length;
     await clock.advance(60_000);
-    expect(transport.written - before).toBe(6);
+    expect(transport.frames.length - before).toBe(6);
     expect(await settled(worker.submit(energyJob(1)))).toBe(1);
     expect(worker.snapshot()).toMatchObject({ completed: 2, failed: 0, errors: 0, connections: 1 });
     await clock.advance(66_000);

@@ -1,10 +1,15 @@
 /** The line worker on virtual meters over a line in memory, with the clock moved by hand. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { BridgeError } from '../../src/core/errors.ts';
+import type { LineWorker } from '../../src/line/worker.ts';
 import type { MeterJob } from '../../src/line/worker-types.ts';
 import { readAttributes } from '../../src/meter/client.ts';
 import type { MeterSession } from '../../src/meter/session.ts';
+import { until } from '../support/until.ts';
 import { ENERGY, energyJob, line, TIMEOUT_MS } from './bench.ts';
+
+/** Octets before the APDU. */
+const WRAPPER_HEADER = 8;
 
 test.each(['hdlc', 'wrapper'] as const)('%s: a standing association makes a poll one round trip', async (framing) => {
   const { worker, settled } = await line({ framing });
@@ -159,4 +164,22 @@ test('a removed meter is released and gone', async () => {
   await settled(worker.removeMeter(1));
   expect(await settled(worker.submit(energyJob(1)))).toMatchObject({ code: 'NOT_FOUND' });
   expect(await settled(worker.submit(energyJob(2)))).toBe(1);
+});
+
+describe.each([
+  ['removed', (worker: LineWorker) => worker.removeMeter(1)],
+  ['removed from a line that stops then', (worker: LineWorker) => Promise.all([worker.removeMeter(1), worker.stop()])],
+  ['held', async (worker: LineWorker) => worker.holdMeter(1, true)],
+])('a meter that is %s', (_, end) => {
+  // Of the first job: AARQ, GET.
+  test.each([0, 1, 2])('after %i of its frames is released when its job has ended', async (frames) => {
+    const { worker, transport, clock, settled } = await line({ framing: 'wrapper', count: 1, faults: ['slow:300'] });
+    const running = worker.submit(energyJob(1));
+    await until('the frames are out', () => transport.frames.length >= frames, { clock, stepMs: 50 });
+    const ended = end(worker);
+    expect(await settled(running)).toBe(1);
+    await settled<unknown>(ended);
+    await until('it is released', () => transport.frames.length > 2, { clock, stepMs: 50 });
+    expect(transport.frames.map((frame) => frame[WRAPPER_HEADER])).toEqual([0x60, 0xc0, 0x62]);
+  });
 });
