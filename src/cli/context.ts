@@ -74,7 +74,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'UNSUPPORTED',
 ]);
 
-export function exitStatusOf(error: BridgeError): number {
+function exitStatusOf(error: BridgeError): number {
   if (error.code === 'INTERRUPTED') return EXIT.interrupted;
   return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed;
 }

@@ -1,5 +1,5 @@
 /** What the demo reads, and how it judges itself: what the meters said against what the double received. */
-import type { DaemonFigures } from '../daemon/status-board.ts';
+import type { DaemonFigures } from '../daemon/status/status-board.ts';
 import type { VirtualMeters } from '../simulator/meter/fleet.ts';
 import { compareWithTruth, type MeterReport } from '../simulator/meter/truth.ts';
 import type { Received } from '../simulator/thingsboard/received.ts';

@@ -1,7 +1,7 @@
 /** What `status` tells: the daemon, its meters, lines and targets, from the database alone. */
 import type { ConnectionStatus } from '../daemon/publisher-set.ts';
-import type { PushStatus } from '../daemon/push-board.ts';
-import type { DaemonStatus, MeterStatus } from '../daemon/status-board.ts';
+import type { PushStatus } from '../daemon/status/push-board.ts';
+import type { DaemonStatus, MeterStatus } from '../daemon/status/status-board.ts';
 import type { DeviceStatistics, DeviceTotals } from '../line/device-manager.ts';
 import type { LineSnapshot } from '../line/worker-types.ts';
 import { daemonRuns } from '../store/daemon-lock.ts';

@@ -22,21 +22,27 @@ import type { Fleet } from '../store/fleet/types.ts';
 import { loadStatus, loadTotals } from '../store/local/status.ts';
 import type { OutboxDepth, OutboxReader, StatusEntry, Writer } from '../store/local/types.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
-import { AlertCentre } from './alert-centre.ts';
-import type { AlertNotice } from './alert-desk.ts';
-import { noticeCommit } from './alert-telemetry.ts';
+import { AlertCentre } from './alerts/alert-centre.ts';
+import type { AlertNotice } from './alerts/alert-desk.ts';
+import { noticeCommit } from './alerts/alert-telemetry.ts';
+import { VitalSigns } from './alerts/vital-signs.ts';
+import { ThingsBoardDesk } from './attributes/thingsboard-desk.ts';
 import { admissionOf, BridgeConduct } from './bridge-conduct.ts';
-import { FleetRunner } from './fleet-runner.ts';
-import { type Gauges, targetGauges } from './gauges.ts';
+import { FleetRunner } from './fleet/fleet-runner.ts';
 import { HostClock } from './host-clock.ts';
 import { logEvents, logSummary } from './log-events.ts';
 import { Loops } from './loops.ts';
 import { type OpenedStore, openStore } from './opened-store.ts';
 import { PublisherSet } from './publisher-set.ts';
-import { logPushes } from './push-board.ts';
-import { type DaemonFigures, type DaemonStatus, earlierMeters, type MeterStatus, StatusBoard } from './status-board.ts';
-import { ThingsBoardDesk } from './thingsboard-desk.ts';
-import { VitalSigns } from './vital-signs.ts';
+import { type Gauges, targetGauges } from './status/gauges.ts';
+import { logPushes } from './status/push-board.ts';
+import {
+  type DaemonFigures,
+  type DaemonStatus,
+  earlierMeters,
+  type MeterStatus,
+  StatusBoard,
+} from './status/status-board.ts';
 
 export interface DaemonOptions {
   readonly databasePath: string;

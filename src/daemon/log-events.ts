@@ -8,7 +8,7 @@ import type { ReadingValue } from '../reading/reading.ts';
 import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { ThingsBoardEvents } from '../thingsboard/events.ts';
-import type { DaemonFigures } from './status-board.ts';
+import type { DaemonFigures } from './status/status-board.ts';
 
 const NOTICED: Readonly<Record<Noticed['what'], string>> = {
   firmware: 'the meter has another firmware, everything learned of it was asked again',

@@ -1,7 +1,7 @@
 /** What a publisher tells the rest of the daemon. `connectionId` is that of the store. Never a token. */
 import type { BridgeError } from '../core/errors.ts';
-import type { EndCause } from './classifier.ts';
-import type { SharedAttributes } from './inbound-messages.ts';
+import type { EndCause } from './conduct/classifier.ts';
+import type { SharedAttributes } from './inbound/inbound-messages.ts';
 
 export interface ThingsBoardEvents {
   connected: { readonly connectionId: number; readonly clientId: string };

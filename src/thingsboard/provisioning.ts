@@ -2,8 +2,8 @@
 import { BridgeError, fail } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Target } from '../store/fleet/types.ts';
-import { type MqttSession, newClientId, openSession } from './connection.ts';
-import { PROVISION_REQUEST, PROVISION_RESPONSE } from './topics.ts';
+import { type MqttSession, newClientId, openSession } from './session/connection.ts';
+import { PROVISION_REQUEST, PROVISION_RESPONSE } from './session/topics.ts';
 
 export interface ProvisioningRequest {
   readonly key: string;

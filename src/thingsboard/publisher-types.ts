@@ -5,10 +5,10 @@ import type { EventBus } from '../runtime/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Connection, Target } from '../store/fleet/types.ts';
 import type { OutboxReader } from '../store/local/types.ts';
-import type { BackoffPolicies } from './backoff.ts';
-import type { OnConflict } from './conduct.ts';
+import type { BackoffPolicies } from './conduct/backoff.ts';
+import type { OnConflict } from './conduct/conduct.ts';
+import type { SettlementWriter } from './delivery/settlement.ts';
 import type { ThingsBoardEvents } from './events.ts';
-import type { SettlementWriter } from './settlement.ts';
 
 export interface PublisherOptions {
   readonly target: Target;

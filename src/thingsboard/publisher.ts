@@ -9,20 +9,21 @@
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import { sleep } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { AttributeTimes } from './attribute-times.ts';
-import { Backoff, DEFAULT_BACKOFF } from './backoff.ts';
-import type { EndCause, Judgement } from './classifier.ts';
-import { type SessionPlan, waitAfterTurn } from './conduct.ts';
-import { clientIdOf, type MqttSession, newClientId } from './connection.ts';
-import { Delivery } from './delivery.ts';
-import { conflictError, Experience } from './experience.ts';
-import { Holds } from './holds.ts';
-import { InboundListener } from './inbound.ts';
-import { LimitsQuestion } from './limits-question.ts';
+import { Backoff, DEFAULT_BACKOFF } from './conduct/backoff.ts';
+import type { EndCause, Judgement } from './conduct/classifier.ts';
+import { type SessionPlan, waitAfterTurn } from './conduct/conduct.ts';
+import { conflictError, Experience } from './conduct/experience.ts';
+import { AttributeTimes } from './delivery/attribute-times.ts';
+import { Delivery } from './delivery/delivery.ts';
+import { Holds } from './delivery/holds.ts';
+import { Settlement } from './delivery/settlement.ts';
+import { InboundListener } from './inbound/inbound.ts';
+import { LimitsQuestion } from './limits/limits-question.ts';
+import { Throttle } from './limits/throttle.ts';
 import type { Publisher, PublisherOptions, PublisherState, PublisherStatistics } from './publisher-types.ts';
-import { type RunEnd, runSession } from './session-run.ts';
-import { Settlement } from './settlement.ts';
-import { Throttle } from './throttle.ts';
+import { clientIdOf, type MqttSession, newClientId } from './session/connection.ts';
+import type { RunEnd } from './session/session-end.ts';
+import { runSession } from './session-run.ts';
 
 const DEFAULTS = {
   window: 50,

@@ -1,13 +1,12 @@
 /** One session from its CONNECT to its end, as a plan says: with a witness or without, silent first, one by one, a turn. */
 import { asBridgeError, type BridgeError } from '../core/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
-import type { OutboxRow } from '../store/local/types.ts';
-import { STABLE_MS } from './backoff.ts';
-import type { SessionPlan } from './conduct.ts';
-import { type MqttSession, openSession, type SessionOptions } from './connection.ts';
-import type { Delivery } from './delivery.ts';
-import type { SessionEnd } from './session-end.ts';
-import { type BareConnection, openWitness } from './witness.ts';
+import { STABLE_MS } from './conduct/backoff.ts';
+import type { SessionPlan } from './conduct/conduct.ts';
+import { type BareConnection, openWitness } from './conduct/witness.ts';
+import type { Delivery } from './delivery/delivery.ts';
+import { type MqttSession, openSession, type SessionOptions } from './session/connection.ts';
+import type { RunEnd, SessionEnd } from './session/session-end.ts';
 
 export interface SessionRunOptions extends SessionOptions {
   readonly plan: SessionPlan;
@@ -17,11 +16,6 @@ export interface SessionRunOptions extends SessionOptions {
   onStable(): void;
   /** Nothing is left to deliver, or there was no session. */
   isEmpty(): boolean;
-}
-
-export interface RunEnd extends SessionEnd {
-  /** The row that was alone on its way when the session ended, where messages went one by one. */
-  readonly alone: OutboxRow | null;
 }
 
 /** How often the outbox is looked through from its beginning: rows may come back from quarantine. */

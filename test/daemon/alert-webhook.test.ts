@@ -2,8 +2,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import type { AlertNotice } from '../../src/daemon/alert-desk.ts';
-import { AlertWebhook } from '../../src/daemon/alert-webhook.ts';
+import type { AlertNotice } from '../../src/daemon/alerts/alert-desk.ts';
+import { AlertWebhook } from '../../src/daemon/alerts/alert-webhook.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { type Logger, silentLogger } from '../../src/runtime/logger.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,9 +1,9 @@
 /** What the bridge says of devices: few attributes, when they change, and not again after a restart. */
 import { expect, test } from 'vitest';
 import { decimal, scaledText } from '../../src/core/decimal.ts';
-import { AttributeTeller } from '../../src/daemon/attribute-teller.ts';
-import { type Attributes, bridgeAttributes, meterAttributes } from '../../src/daemon/device-attributes.ts';
-import type { MeterStatus } from '../../src/daemon/status-board.ts';
+import { AttributeTeller } from '../../src/daemon/attributes/attribute-teller.ts';
+import { type Attributes, bridgeAttributes, meterAttributes } from '../../src/daemon/attributes/device-attributes.ts';
+import type { MeterStatus } from '../../src/daemon/status/status-board.ts';
 import { DEFAULT_POINT_OPTIONS } from '../../src/reading/point-options.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';

@@ -2,7 +2,7 @@
 import { createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { Daemon } from '../../src/daemon/daemon.ts';
-import type { MeterStatus } from '../../src/daemon/status-board.ts';
+import type { MeterStatus } from '../../src/daemon/status/status-board.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import type { Database } from '../../src/store/database.ts';

@@ -1,7 +1,7 @@
 /** What ThingsBoard tells of devices becomes changes of the fleet: in order, each until it is stored. */
 import { expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
-import { DeviceNotices } from '../../src/daemon/device-notices.ts';
+import { DeviceNotices } from '../../src/daemon/attributes/device-notices.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { EventBus } from '../../src/runtime/events.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
-import { assessHealth, type HealthFacts, type HealthStatus, unreadableHealth } from '../../src/daemon/health.ts';
+import { assessHealth, type HealthFacts, type HealthStatus, unreadableHealth } from '../../src/daemon/status/health.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PollTimes } from '../../src/daemon/poll-times.ts';
-import { GRACE_MS, PublishRate } from '../../src/daemon/publish-rate.ts';
+import { PollTimes } from '../../src/daemon/status/poll-times.ts';
+import { GRACE_MS, PublishRate } from '../../src/daemon/status/publish-rate.ts';
 
 test('a cycle counts once all its rows are acknowledged', () => {
   const rate = new PublishRate();

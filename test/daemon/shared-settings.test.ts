@@ -1,7 +1,7 @@
 /** Shared attributes become changes of the fleet: bounded, once, and answered. */
 import { expect, onTestFinished, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
-import { SharedSettings } from '../../src/daemon/shared-settings.ts';
+import { SharedSettings } from '../../src/daemon/attributes/shared-settings.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { EventBus } from '../../src/runtime/events.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';

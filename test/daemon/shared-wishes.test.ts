@@ -1,6 +1,6 @@
 /** What ThingsBoard wants by shared attributes, judged. */
 import { describe, expect, test } from 'vitest';
-import { judgeBridge, judgeMeter, SHARED_SETTINGS } from '../../src/daemon/shared-wishes.ts';
+import { judgeBridge, judgeMeter, SHARED_SETTINGS } from '../../src/daemon/attributes/shared-wishes.ts';
 import { type BridgeSettings, DEFAULT_BRIDGE_SETTINGS } from '../../src/store/fleet/bridge-settings.ts';
 
 const NOTHING = new Map<string, string>();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type VitalFacts, VitalSigns } from '../../src/daemon/vital-signs.ts';
+import { type VitalFacts, VitalSigns } from '../../src/daemon/alerts/vital-signs.ts';
 import type { PollingEvents } from '../../src/polling/events.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { EventBus } from '../../src/runtime/events.ts';

@@ -7,7 +7,7 @@ import type {
   OutboxRow,
   StoredReading,
 } from '../../src/store/local/types.ts';
-import type { SettlementWriter } from '../../src/thingsboard/settlement.ts';
+import type { SettlementWriter } from '../../src/thingsboard/delivery/settlement.ts';
 
 export class FakeOutbox implements OutboxReader, SettlementWriter {
   readonly rows = new Map<number, OutboxRow>();

@@ -1,8 +1,8 @@
 /** The messages of one row as topic and payload alone. */
 import type { TargetMode } from '../../src/store/fleet/types.ts';
 import type { OutboxRow } from '../../src/store/local/types.ts';
-import type { Message } from '../../src/thingsboard/packers.ts';
-import { MAX_REMAINING_LENGTH, rowsPayload } from '../../src/thingsboard/payload.ts';
+import { rowsPayload } from '../../src/thingsboard/delivery/payload.ts';
+import { MAX_REMAINING_LENGTH, type Message } from '../../src/thingsboard/session/message.ts';
 
 export function rowPayload(
   row: OutboxRow,

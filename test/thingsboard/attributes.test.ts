@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeReadings, encodeReadings } from '../../src/store/local/readings.ts';
 import type { OutboxRow, StoredReading } from '../../src/store/local/types.ts';
-import { AttributeTimes } from '../../src/thingsboard/attribute-times.ts';
+import { AttributeTimes } from '../../src/thingsboard/delivery/attribute-times.ts';
 import { numberReading, stringReading } from '../support/fake-outbox.ts';
 import { rowPayload } from '../support/row-payload.ts';
 

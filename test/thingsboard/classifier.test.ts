@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BridgeError, type ErrorCode } from '../../src/core/errors.ts';
-import { type EndCause, judge, SHORT_LIVED_MS } from '../../src/thingsboard/classifier.ts';
-import type { SessionEnd } from '../../src/thingsboard/session-end.ts';
+import { type EndCause, judge, SHORT_LIVED_MS } from '../../src/thingsboard/conduct/classifier.ts';
+import type { SessionEnd } from '../../src/thingsboard/session/session-end.ts';
 
 interface Ending extends Partial<Omit<SessionEnd, 'error'>> {
   readonly code?: ErrorCode;

@@ -1,7 +1,7 @@
 /** The conduct towards the server: every mode against every kind of end. */
 import { describe, expect, test } from 'vitest';
 import { BridgeError, type ErrorCode } from '../../src/core/errors.ts';
-import type { EndCause } from '../../src/thingsboard/classifier.ts';
+import type { EndCause } from '../../src/thingsboard/conduct/classifier.ts';
 import {
   afterEnd,
   afterStanding,
@@ -12,8 +12,8 @@ import {
   type OnConflict,
   planOf,
   waitAfterTurn,
-} from '../../src/thingsboard/conduct.ts';
-import type { SessionEnd } from '../../src/thingsboard/session-end.ts';
+} from '../../src/thingsboard/conduct/conduct.ts';
+import type { SessionEnd } from '../../src/thingsboard/session/session-end.ts';
 
 function end(fields: Partial<Omit<SessionEnd, 'error'>> & { readonly code?: ErrorCode } = {}): SessionEnd {
   const { code = 'MQTT_CLOSED', ...more } = fields;

@@ -11,7 +11,12 @@ import type { BridgeError } from '../../src/core/errors.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { startThingsBoardDouble, type ThingsBoardDouble } from '../../src/simulator/thingsboard/double.ts';
 import type { Target } from '../../src/store/fleet/types.ts';
-import { type MqttSession, newClientId, openSession, type SessionOptions } from '../../src/thingsboard/connection.ts';
+import {
+  type MqttSession,
+  newClientId,
+  openSession,
+  type SessionOptions,
+} from '../../src/thingsboard/session/connection.ts';
 import { until } from '../support/until.ts';
 
 const MESSAGE = { topic: 'v1/devices/me/telemetry', payload: '[{"ts":1,"values":{"k":1}}]' };

@@ -15,7 +15,7 @@ import {
 import { type Credentials, credentialsOf, credentialsText } from '../../src/store/fleet/credentials.ts';
 import { DEFAULT_TARGET_SETTINGS } from '../../src/store/fleet/target-settings.ts';
 import type { Target } from '../../src/store/fleet/types.ts';
-import { type MqttSession, openSession } from '../../src/thingsboard/connection.ts';
+import { type MqttSession, openSession } from '../../src/thingsboard/session/connection.ts';
 import { type SelfSigned, selfSigned } from '../support/self-signed.ts';
 
 let directory: string;

@@ -1,14 +1,14 @@
 /** What comes from the server, read without trust. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { inboundOf } from '../../src/thingsboard/inbound-messages.ts';
+import { inboundOf } from '../../src/thingsboard/inbound/inbound-messages.ts';
 import {
   ATTRIBUTE_RESPONSE,
   DEVICE_ATTRIBUTES,
   GATEWAY_ATTRIBUTE_RESPONSE,
   GATEWAY_ATTRIBUTES,
   SERVER_RPC,
-} from '../../src/thingsboard/topics.ts';
+} from '../../src/thingsboard/session/topics.ts';
 
 const rpc = (document: unknown) => inboundOf(`${SERVER_RPC}7`, JSON.stringify(document));
 

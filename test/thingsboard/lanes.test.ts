@@ -1,6 +1,6 @@
 /** Order of rows: live first, then backlog, by id for each device within them; what is taken or held is passed over. */
 import { expect, test } from 'vitest';
-import { Lanes } from '../../src/thingsboard/lanes.ts';
+import { Lanes } from '../../src/thingsboard/delivery/lanes.ts';
 import { FakeOutbox } from '../support/fake-outbox.ts';
 import { range } from '../support/publisher-bench.ts';
 

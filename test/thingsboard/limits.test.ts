@@ -2,11 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { OutboxRow } from '../../src/store/local/types.ts';
-import { Pace } from '../../src/thingsboard/pace.ts';
-import { MAX_REMAINING_LENGTH, rowsPayload } from '../../src/thingsboard/payload.ts';
-import { parseRates, RateBudget, shareOf } from '../../src/thingsboard/rate-budget.ts';
-import { NOTHING_TOLD, parseSessionLimits, pointsPerMessage } from '../../src/thingsboard/session-limits.ts';
-import { Throttle } from '../../src/thingsboard/throttle.ts';
+import { rowsPayload } from '../../src/thingsboard/delivery/payload.ts';
+import { Pace } from '../../src/thingsboard/limits/pace.ts';
+import { parseRates, RateBudget, shareOf } from '../../src/thingsboard/limits/rate-budget.ts';
+import { NOTHING_TOLD, parseSessionLimits, pointsPerMessage } from '../../src/thingsboard/limits/session-limits.ts';
+import { Throttle } from '../../src/thingsboard/limits/throttle.ts';
+import { MAX_REMAINING_LENGTH } from '../../src/thingsboard/session/message.ts';
 import { numberReading } from '../support/fake-outbox.ts';
 
 describe('what is told', () => {

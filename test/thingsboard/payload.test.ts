@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { decimal, scaledText } from '../../src/core/decimal.ts';
 import { writeJson } from '../../src/core/json.ts';
 import type { OutboxRow, StoredReading } from '../../src/store/local/types.ts';
-import type { Message } from '../../src/thingsboard/packers.ts';
-import { connectMessage, MAX_REMAINING_LENGTH } from '../../src/thingsboard/payload.ts';
-import { meterText, telemetryText, telemetryValue } from '../../src/thingsboard/values.ts';
+import { connectMessage } from '../../src/thingsboard/delivery/payload.ts';
+import { meterText, telemetryText, telemetryValue } from '../../src/thingsboard/delivery/values.ts';
+import { MAX_REMAINING_LENGTH, type Message } from '../../src/thingsboard/session/message.ts';
 import { numberReading, stringReading } from '../support/fake-outbox.ts';
 import { rowPayload } from '../support/row-payload.ts';
 

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { startThingsBoardDouble, type ThingsBoardDouble } from '../../src/simulator/thingsboard/double.ts';
 import type { MqttProtocol } from '../../src/store/fleet/types.ts';
-import { openSession } from '../../src/thingsboard/connection.ts';
 import { type ProvisioningRequest, provisionToken } from '../../src/thingsboard/provisioning.ts';
+import { openSession } from '../../src/thingsboard/session/connection.ts';
 import { until } from '../support/until.ts';
 
 const REQUEST: ProvisioningRequest = { key: 'KEY', secret: 'SECRET', deviceName: 'bridge', gateway: true };

@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { rivalsAt } from '../../src/thingsboard/rival.ts';
+import { rivalsAt } from '../../src/thingsboard/conduct/rival.ts';
 
 async function broker(): Promise<{ readonly url: string; readonly port: number; connections(): Promise<void> }> {
   const server = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
 import { VirtualClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
-import { Settlement } from '../../src/thingsboard/settlement.ts';
+import { Settlement } from '../../src/thingsboard/delivery/settlement.ts';
 import { FakeOutbox } from '../support/fake-outbox.ts';
 
 function setUp() {

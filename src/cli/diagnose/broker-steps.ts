@@ -9,9 +9,9 @@ import { BridgeError, errorOfReport, fail } from '../../core/errors.ts';
 import type { ConnectionStatus } from '../../daemon/publisher-set.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
 import type { Connection, Target } from '../../store/fleet/types.ts';
-import { tlsOptions } from '../../thingsboard/client-options.ts';
-import { type MqttSession, newClientId, openSession } from '../../thingsboard/connection.ts';
-import { DEVICE_ATTRIBUTES } from '../../thingsboard/topics.ts';
+import { tlsOptions } from '../../thingsboard/session/client-options.ts';
+import { type MqttSession, newClientId, openSession } from '../../thingsboard/session/connection.ts';
+import { DEVICE_ATTRIBUTES } from '../../thingsboard/session/topics.ts';
 import { age } from '../table.ts';
 import { BROKER_STEPS, type StepName, type Walk } from './steps.ts';
 

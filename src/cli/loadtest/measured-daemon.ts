@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { fail } from '../../core/errors.ts';
-import type { DaemonStatus } from '../../daemon/status-board.ts';
+import type { DaemonStatus } from '../../daemon/status/status-board.ts';
 import { DEFAULT_METER_SETTINGS, NO_SECRETS } from '../../dlms/settings.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
 import { initDatabase, openDatabase } from '../../store/database.ts';

@@ -11,7 +11,7 @@ import {
   type HealthFacts,
   type HealthReport,
   unreadableHealth,
-} from '../../daemon/health.ts';
+} from '../../daemon/status/health.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { listBackups } from '../../store/backup/backup.ts';
 import { backupDirectoryOf } from '../../store/backup/names.ts';
@@ -21,7 +21,7 @@ import { type FleetOutline, loadOutline } from '../../store/fleet/outline.ts';
 import { loadAlerts, type StoredAlert } from '../../store/local/alerts.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus } from '../../store/local/status.ts';
-import { type Rival, rivalsAt } from '../../thingsboard/rival.ts';
+import { type Rival, rivalsAt } from '../../thingsboard/conduct/rival.ts';
 import { type Context, HEALTH_USAGE, verb } from '../context.ts';
 
 const EXIT_STATUS = { healthy: 0, degraded: 1, unhealthy: 2 } as const;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { BridgeError } from '../../core/errors.ts';
 import { settingNamed } from '../../core/setting.ts';
 import { Daemon } from '../../daemon/daemon.ts';
-import type { MetricsEndpoint } from '../../daemon/metrics-endpoint.ts';
+import type { MetricsEndpoint } from '../../daemon/status/metrics-endpoint.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { noServiceManager, serviceManagerOf } from '../../runtime/service-manager.ts';
@@ -96,6 +96,6 @@ async function metricsAt(address: string, log: Logger): Promise<MetricsEndpoint 
   if (address === '') return null;
   const { host, port } = parseListenAddress('--metrics', address);
   // The library that writes them takes its time to load.
-  const { MetricsEndpoint: Endpoint } = await import('../../daemon/metrics-endpoint.ts');
+  const { MetricsEndpoint: Endpoint } = await import('../../daemon/status/metrics-endpoint.ts');
   return Endpoint.start({ host, port, version: programVersion(), clock: systemClock, log });
 }

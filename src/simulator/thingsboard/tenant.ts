@@ -25,7 +25,7 @@ interface Notice {
   readonly params: JsonValue;
 }
 
-export const RPC_REQUESTS = 'v1/devices/me/rpc/request/+';
+const RPC_REQUESTS = 'v1/devices/me/rpc/request/+';
 const DEVICE_ATTRIBUTES = 'v1/devices/me/attributes';
 
 export class Tenant {

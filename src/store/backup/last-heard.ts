@@ -1,6 +1,7 @@
 /**
- * Of which installation a database is, and until when it knows what happened: the daemon writes its status every few seconds, a backup says when it was
- * made, a restored database when that was done. A file tells it whatever became of its name and times.
+ * Of which installation a database is, and until when it knows what happened: the daemon writes its status every few
+ * seconds, a backup says when it was made, a restored database when that was done. A file tells it whatever became of
+ * its name and times.
  */
 import type BetterSqlite3 from 'better-sqlite3';
 import { allOrNull } from './salvage.ts';

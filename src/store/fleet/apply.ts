@@ -108,7 +108,7 @@ function applied(database: Database, change: FleetChange, replace: boolean): Fle
 }
 
 /** Adds or changes a target by its name. Tells whether anything changed. Throws INVALID_VALUE, DUPLICATE_TOKEN. */
-export function storeTarget(database: Database, { token, settings, ...target }: WantedTarget): boolean {
+function storeTarget(database: Database, { token, settings, ...target }: WantedTarget): boolean {
   const { sql } = database;
   const known = sql
     .prepare<[string], WantedTarget & { readonly id: number }>(
