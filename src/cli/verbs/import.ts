@@ -1,5 +1,4 @@
 /** `import FILE`: targets, line settings and meters of a file into the database, all of them or none. */
-
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
@@ -7,16 +6,19 @@ import { BridgeError } from '../../core/errors.ts';
 import type { ParsedFile } from '../../provision/document.ts';
 import { parseFleetCsv } from '../../provision/fleet-csv.ts';
 import { type FleetFile, parseFleetFile } from '../../provision/fleet-file.ts';
-import { fleetChange } from '../../provision/fleet-plan.ts';
-import { applyFleet, type FleetOutcome } from '../../store/fleet/apply.ts';
+import { fleetChange, type SecretReaders } from '../../provision/fleet-plan.ts';
+import type { Database } from '../../store/database.ts';
+import { applyFleet, type FleetChange, type FleetOutcome } from '../../store/fleet/apply.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
 import { type Context, verb } from '../context.ts';
 import { fileFormat } from '../fleet-format.ts';
+import { type ProvisionFlags, wantsProvisioning } from '../provision-flags.ts';
+import { applyProvisionedFleet } from '../provisioned-fleet.ts';
 import { requireSecrets, secretsFromFlags } from '../secret-flags.ts';
 import { parseSecretText } from '../values.ts';
 import { withDatabase } from '../with-database.ts';
 
-interface ImportFlags {
+interface ImportFlags extends ProvisionFlags {
   readonly format?: string;
   readonly dryRun?: boolean;
   readonly replace?: boolean;
@@ -29,30 +31,38 @@ export function registerImport(program: Command): void {
     .option('--format <format>', 'yaml, json or csv; else the ending of the name tells')
     .option('--dry-run', 'check everything and change nothing')
     .option('--replace', 'remove the meters that are not in the file')
+    .option(
+      '--provision-key <key>',
+      'has ThingsBoard make the devices of new meters without a token; file: and env: work',
+    )
+    .option('--provision-secret <secret>', 'for --provision-key; file: and env: work')
     .action(verb(importFleet));
 }
 
-function importFleet(context: Context, command: Command): undefined {
+async function importFleet(context: Context, command: Command): Promise<undefined> {
   const [file = ''] = command.args;
-  const { format, dryRun = false, replace = false } = command.opts<ImportFlags>();
+  const { format, dryRun = false, replace = false, ...flags } = command.opts<ImportFlags>();
+  const provisions = wantsProvisioning(flags, false);
   const name = file === '-' ? 'standard input' : basename(file);
   const text = textOf(file);
   const parsed: ParsedFile<FleetFile> =
     fileFormat(file, format) === 'csv' ? parseFleetCsv(name, text) : parseFleetFile(name, text);
-  const outcome = withDatabase(context, (database) => {
-    const change = fleetChange(name, parsed, loadFleet(database), {
-      secrets: (texts) => {
-        const all = Object.entries(secretsFromFlags(texts));
-        return Object.fromEntries(all.filter(([, octets]) => octets !== null));
-      },
-      token: parseSecretText,
-      require: requireSecrets,
-    });
-    return applyFleet(database, change, { dryRun, replace });
-  });
+  const wanted = (database: Database): FleetChange => fleetChange(name, parsed, loadFleet(database), READERS);
+  const outcome = provisions
+    ? await applyProvisionedFleet(context, withDatabase(context, wanted), { dryRun, replace, flags })
+    : withDatabase(context, (database) => applyFleet(database, wanted(database), { dryRun, replace }));
   context.print({ file, dryRun, ...outcome }, () => described(outcome, dryRun));
   return undefined;
 }
+
+const READERS: SecretReaders = {
+  secrets: (texts) => {
+    const all = Object.entries(secretsFromFlags(texts));
+    return Object.fromEntries(all.filter(([, octets]) => octets !== null));
+  },
+  token: parseSecretText,
+  require: requireSecrets,
+};
 
 function textOf(file: string): string {
   try {
