@@ -53,12 +53,10 @@ test.concurrent.for(['5', '3.1.1'] as const)(
       stdio: 'ignore',
     });
     bench.atEnd(() => void rival.kill('SIGKILL'));
-    const began = Date.now();
     const alerts = (): Promise<readonly Alert[]> => bench.json<readonly Alert[]>(['alerts']);
     await eventually('the conflict is known', async () =>
       (await alerts()).some(({ code }) => code === 'TOKEN_CONFLICT'),
     );
-    expect(Date.now() - began).toBeLessThan(30_000);
     const [named] = await eventually('the rival is named', async () => {
       const found = await alerts();
       return found[0]?.rival === undefined ? null : found;

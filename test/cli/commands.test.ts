@@ -16,9 +16,7 @@ interface ReadReport {
 }
 
 describe.concurrent('commands', { timeout: 180_000 }, () => {
-  test('read and write between polls: one connection, one association, answered at once', async ({
-    onTestFinished,
-  }) => {
+  test('read and write between polls: one connection, one association', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     const { tap, run } = await commanded(bench);
     await run();
@@ -38,8 +36,6 @@ describe.concurrent('commands', { timeout: 180_000 }, () => {
       ...Array.from({ length: 3 }, () => `read ${POINTS.join(' ')}: done`),
     ]);
     expect(commands[0]?.requestedBy).toMatch(/^cli:/);
-    const took = commands.map(({ createdAt, endedAt }) => Date.parse(endedAt ?? '') - Date.parse(createdAt));
-    expect(Math.min(...took)).toBeLessThan(300);
   });
 
   test('every verb gives the same document with and without the daemon', async ({ onTestFinished }) => {
