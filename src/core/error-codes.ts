@@ -508,6 +508,12 @@ export const ERROR_CODES = {
   MQTT_SERVER_UNAVAILABLE: row('mqtt', 'server', true, 'ThingsBoard is busy or starting: it is tried again later'),
   MQTT_CONFLICT: row('mqtt', 'config', true, 'another client uses the same access token: find and stop it'),
   MQTT_CLOSED: row('mqtt', 'server', true, 'the connection to the broker was closed: it is opened again'),
+  MQTT_MALFORMED: row(
+    'mqtt',
+    'server',
+    true,
+    'what answers there does not speak MQTT: check host and port of the URL, and what stands between (proxy, load balancer)',
+  ),
   MQTT_ACK_TIMEOUT: row('mqtt', 'server', true, 'the broker did not acknowledge in time: the message is sent again'),
   MQTT_REFUSED: row('mqtt', 'server', false, 'the server refused the message: it is set aside with the reason'),
 

@@ -211,8 +211,10 @@ class ConnectionPublisher implements Publisher {
     // Without a reason code a rate limit is but a close of just this session with messages on their way.
     const mayBeALimit = judgement.cause === 'unexplained' && end.inFlight > 0 && end.witness === 'alive';
     if (stoodMs > 0 && (judgement.cause === 'rate-limit' || mayBeALimit)) this.throttle.pace.hit(end.at);
-    if (!turned) this.lastError = error;
     const cause = isConflict ? conflictError(judgement, error) : error;
+    // A turn that the rival ended without a reason says less than what is known already.
+    const isRivals = inConflict && stoodMs > 0 && judgement.cause === 'unexplained';
+    if (!turned && !isRivals) this.lastError = cause;
     const wait =
       this.experience.mode === 'turns' && stoodMs > 0
         ? waitAfterTurn(!this.drained(), random)

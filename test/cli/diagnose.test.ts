@@ -1,5 +1,7 @@
 /** `diagnose`: where the way stops, by itself and beside a daemon that it must not disturb. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { Rival } from '../../src/simulator/thingsboard/rival.ts';
 import { type Bench, documentOf, newBench } from '../support/cli.ts';
 import { commanded } from '../support/commanded.ts';
 import { eventually } from '../support/eventually.ts';
@@ -155,5 +157,26 @@ describe.concurrent('diagnose', { timeout: 180_000 }, () => {
     expect(told(found).at(-1)).toBe('token: failed MQTT_CONFLICT');
     expect(found.status).toBe(1);
     expect((await status(bench)).daemon.running).toBe(true);
+  });
+
+  test.each(['5', '3.1.1'])('a rival is proved and named, MQTT %s, without a daemon and with one', async (protocol) => {
+    const bench = newBench(onTestFinished);
+    const double = await simulateThingsBoard(bench);
+    await init(bench, double.url, ['--protocol', protocol]);
+    const { port } = new URL(double.url);
+    const rival = new Rival({ port: Number(port), token: TOKEN, clock: systemClock, waitMs: () => 1000 });
+    onTestFinished(() => rival.stop());
+    await eventually('the rival stands', () => rival.sessions > 0);
+    const expectProof = async (): Promise<void> => {
+      const found = await diagnosis(bench, '--target');
+      expect([found.status, found.verdict]).toEqual([1, 'stops at token: MQTT_CONFLICT']);
+      const { detail } = found.steps.at(-1) ?? { detail: '' };
+      if (process.platform === 'linux') expect(detail).toContain(`(pid ${process.pid}, user `);
+      expect(detail).not.toContain(TOKEN);
+    };
+    await expectProof();
+    bench.start(['run']);
+    await eventualStatus(bench, 'the conflict is seen', (now) => connectionOf(now).conflict);
+    await expectProof();
   });
 });

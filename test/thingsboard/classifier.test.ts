@@ -35,6 +35,8 @@ describe('one end alone', () => {
     ['CONNACK 0x86', { code: 'MQTT_CREDENTIALS', connackCode: 0x86, stoodMs: 0 }, 'credentials'],
     ['credentials changed', { disconnectReason: 0x98 }, 'credentials'],
     ['protocol version', { code: 'MQTT_PROTOCOL_REFUSED', connackCode: 1, stoodMs: 0 }, 'protocol'],
+    ['what came was no MQTT', { code: 'MQTT_MALFORMED', witness: 'alive' }, 'protocol'],
+    ['what answers is no MQTT', { code: 'MQTT_MALFORMED', stoodMs: 0 }, 'protocol'],
     ['rate limit at CONNECT', { code: 'MQTT_SERVER_UNAVAILABLE', disconnectReason: 0x96 }, 'rate-limit'],
     ['gateway quota', { code: 'MQTT_SERVER_UNAVAILABLE', disconnectReason: 0x97 }, 'rate-limit'],
     ['device API limit', { code: 'MQTT_SERVER_UNAVAILABLE', disconnectReason: 0x83 }, 'rate-limit'],

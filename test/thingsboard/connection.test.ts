@@ -166,7 +166,7 @@ describe.each(VERSIONS)('MQTT %s', (protocol) => {
     const session = await open({ protocol });
     double.freeze();
     await clock.advance(90_000);
-    expect((await session.closed).code).toBe('MQTT_CLOSED');
+    expect(await session.closed).toMatchObject({ code: 'MQTT_ACK_TIMEOUT', message: expect.stringContaining('ping') });
   });
 });
 
@@ -206,14 +206,20 @@ test('nobody listens', async () => {
   expect((await failure(open({ url: 'mqtt://no-such-host.invalid:1883' }))).code).toBe('MQTT_UNREACHABLE');
 });
 
-test('a server that speaks something else', async () => {
+test.each([
+  ['from the beginning', ['HTTP/1.1 400 Bad Request\r\n\r\n']],
+  // A CONNACK, then the reserved packet type 0 and a length that has no end.
+  ['later', [Buffer.from([0x20, 0x03, 0, 0, 0]), Buffer.from([0x00, 0xff, 0xff, 0xff, 0xff, 0xff])]],
+])('a server that speaks something else %s', async (_, says) => {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.write('HTTP/1.1 400 Bad Request\r\n\r\n');
+    socket.once('data', () => socket.write(says[0] ?? ''));
+    socket.once('data', () => setImmediate(() => socket.write(says[1] ?? '')));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const error = await failure(open({ url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}` }));
-  expect(error.code).toBe('MQTT_UNREACHABLE');
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const error = await failure(open({ url }).then(async (session) => Promise.reject(await session.closed)));
+  expect(error).toMatchObject({ code: 'MQTT_MALFORMED', hint: expect.stringContaining('does not speak MQTT') });
   server.close();
 });
 

@@ -7,11 +7,17 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { BridgeError, errorOfReport, fail } from '../../core/errors.ts';
 import type { ConnectionStatus } from '../../daemon/publisher-set.ts';
+import { connectedToo } from '../../daemon/status/health.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
 import type { Connection, Target } from '../../store/fleet/types.ts';
+import { isShortClose, judge } from '../../thingsboard/conduct/classifier.ts';
+import { conflictError } from '../../thingsboard/conduct/experience.ts';
+import { type BareConnection, openWitness } from '../../thingsboard/conduct/witness.ts';
 import { tlsOptions } from '../../thingsboard/session/client-options.ts';
 import { type MqttSession, newClientId, openSession } from '../../thingsboard/session/connection.ts';
+import type { SessionEnd } from '../../thingsboard/session/session-end.ts';
 import { DEVICE_ATTRIBUTES } from '../../thingsboard/session/topics.ts';
+import { rivalsBeside } from '../rivals.ts';
 import { age } from '../table.ts';
 import { BROKER_STEPS, type StepName, type Walk } from './steps.ts';
 
@@ -26,6 +32,8 @@ const UNDISTURBED_MS = 60_000;
 export interface Broker {
   readonly target: Target;
   readonly connection: Connection;
+  /** Null without a running daemon. */
+  readonly daemonPid: number | null;
   /** Of the running daemon; null without one, undefined when it has told nothing yet. */
   readonly status: ConnectionStatus | null | undefined;
 }
@@ -40,7 +48,7 @@ export async function walkBroker(walk: Walk, broker: Broker, signal: AbortSignal
     protocol === 'mqtts:' ? handshake(broker, host, Number(port)) : { skipped: `${target.url} is without TLS` },
   );
   if (status === null) await walkOwnSession(walk, broker, signal);
-  else await walkDaemonSession(walk, status);
+  else await walkDaemonSession(walk, broker, status);
 }
 
 async function resolves(host: string): Promise<string> {
@@ -83,10 +91,48 @@ function connecting(what: string, open: (ready: () => void) => Socket, code: 'MQ
 }
 
 /** No daemon is there to be thrown out: the token is free for us, unless a rival has it. */
-async function walkOwnSession(walk: Walk, { target, connection }: Broker, signal: AbortSignal): Promise<void> {
-  let session: MqttSession | null = null;
-  const open = async (): Promise<string> => {
-    session = await openSession({
+async function walkOwnSession(walk: Walk, broker: Broker, signal: AbortSignal): Promise<void> {
+  const { target } = broker;
+  let watched: WatchedSession | null = null;
+  try {
+    await walk.step('connack', async () => {
+      watched = await openWatched(broker, signal);
+      return `MQTT ${target.protocol}, client ID ${watched.session.clientId}`;
+    });
+    await walk.step('puback', async () => {
+      const payload = JSON.stringify({ dlmsDiagnosedAt: systemClock.now() });
+      await watched?.session.publish({ topic: DEVICE_ATTRIBUTES, payload });
+      return 'a client attribute (dlmsDiagnosedAt) was acknowledged';
+    });
+    await walk.step('token', async () => {
+      const history: SessionEnd[] = [];
+      for (;;) {
+        const end = await endOf(watched as WatchedSession, signal);
+        if (end === null) return `nobody took the session over within ${RIVAL_MS / 1000} s`;
+        history.push(end);
+        const judgement = judge(history);
+        if (judgement.cause === 'conflict') throw await withRivals(conflictError(judgement, end.error), broker);
+        // Without a reason code one close is no proof: a second session says nothing at all.
+        if (!isShortClose(end) || history.length > 1) throw end.error;
+        watched = await openWatched(broker, signal);
+      }
+    });
+  } finally {
+    close(watched);
+  }
+}
+
+interface WatchedSession {
+  readonly session: MqttSession;
+  readonly witness: BareConnection;
+  /** Monotonic, milliseconds. */
+  readonly since: number;
+}
+
+async function openWatched({ target, connection }: Broker, signal: AbortSignal): Promise<WatchedSession> {
+  const witness = openWitness(target.url, systemClock);
+  try {
+    const session = await openSession({
       target,
       token: connection.token,
       clientId: newClientId(),
@@ -96,25 +142,35 @@ async function walkOwnSession(walk: Walk, { target, connection }: Broker, signal
       keepaliveSeconds: 60,
       signal,
     });
-    return `MQTT ${target.protocol}, client ID ${session.clientId}`;
-  };
-  try {
-    await walk.step('connack', open);
-    const standing = session as MqttSession | null;
-    await walk.step('puback', async () => {
-      const payload = JSON.stringify({ dlmsDiagnosedAt: systemClock.now() });
-      await standing?.publish({ topic: DEVICE_ATTRIBUTES, payload });
-      return 'a client attribute (dlmsDiagnosedAt) was acknowledged';
-    });
-    await walk.step('token', async () => {
-      const waited = sleep(systemClock, RIVAL_MS, signal).then(() => null);
-      const ended = await Promise.race([standing?.closed, waited]);
-      if (ended) throw ended;
-      return `nobody took the session over within ${RIVAL_MS / 1000} s`;
-    });
-  } finally {
-    (session as MqttSession | null)?.close();
+    return { session, witness, since: systemClock.monotonic() };
+  } catch (thrown) {
+    witness.close();
+    throw thrown;
   }
+}
+
+function close(watched: WatchedSession | null): void {
+  watched?.witness.close();
+  watched?.session.close();
+}
+
+/** How the session ended within the time in which a rival is back; null: it stands. */
+async function endOf({ session, witness, since }: WatchedSession, signal: AbortSignal): Promise<SessionEnd | null> {
+  const waited = sleep(systemClock, RIVAL_MS, signal).then(() => null);
+  const error = await Promise.race([session.closed, waited]);
+  if (error === null) return null;
+  const at = systemClock.monotonic();
+  const { inFlight, refusedWith } = session;
+  return { at, stoodMs: Math.max(1, at - since), error, inFlight, refusedWith, witness: await witness.testify(signal) };
+}
+
+/** The conflict with who else of this host is at the broker. */
+async function withRivals(
+  { code, message, hint, facts }: BridgeError,
+  { target, daemonPid }: Broker,
+): Promise<BridgeError> {
+  const who = connectedToo(await rivalsBeside(target.url, daemonPid));
+  return new BridgeError(code, `${message}; ${who}`, { hint, facts });
 }
 
 /** Which step the last error of a daemon's session belongs to. */
@@ -123,17 +179,19 @@ function stepOfSession(code: string): StepName {
   return code === 'MQTT_ACK_TIMEOUT' || code === 'MQTT_REFUSED' ? 'puback' : 'connack';
 }
 
-async function walkDaemonSession(walk: Walk, status: ConnectionStatus | undefined): Promise<void> {
+async function walkDaemonSession(walk: Walk, broker: Broker, status: ConnectionStatus | undefined): Promise<void> {
   const now = systemClock.now();
   const failed = status?.lastError == null ? null : stepOfSession(status.lastError.code);
   const isCurrent = status !== undefined && (status.state !== 'connected' || status.conflict);
-  const failedAt = (name: StepName): void => {
-    if (isCurrent && failed === name && status.lastError !== null) throw errorOfReport(status.lastError);
+  const failedAt = async (name: StepName): Promise<void> => {
+    if (!isCurrent || failed !== name || status.lastError === null) return;
+    const error = errorOfReport(status.lastError);
+    throw name === 'token' ? await withRivals(error, broker) : error;
   };
   for (const name of BROKER_STEPS.slice(BROKER_STEPS.indexOf('connack'))) {
-    await walk.step(name, () => {
+    await walk.step(name, async () => {
       if (status === undefined) return { skipped: 'the daemon has told nothing of this connection yet' };
-      failedAt(name);
+      await failedAt(name);
       const { state, clientId, connectedSince, messages, pending } = status;
       if (name === 'connack') {
         return state === 'connected'

@@ -83,11 +83,18 @@ async function brokers(context: Context, walk: Walk, fleet: Fleet, connections: 
   for (const connection of connections) {
     const target =
       fleet.targets.find(({ id }) => id === connection.targetId) ?? fail('INTERNAL', 'a connection without target');
-    const json = stored?.get(`connection:${connection.id}`)?.json;
-    const told = json === undefined ? undefined : (JSON.parse(json) as ConnectionStatus);
+    const told = statusIn<ConnectionStatus>(stored, `connection:${connection.id}`);
     if (connections.length > 1) walk.prefix = `${target.name}/${connection.id}: `;
-    await walkBroker(walk, { target, connection, status: stored === null ? null : told }, context.signal);
+    const daemonPid = statusIn<{ readonly pid: number }>(stored, 'daemon')?.pid ?? null;
+    const status = stored === null ? null : told;
+    await walkBroker(walk, { target, connection, daemonPid, status }, context.signal);
   }
+}
+
+/** What the daemon said of a subject last. */
+function statusIn<T>(stored: ReturnType<typeof loadStatus> | null, subject: string): T | undefined {
+  const json = stored?.get(subject)?.json;
+  return json === undefined ? undefined : (JSON.parse(json) as T);
 }
 
 /** What the daemon reads first; a meter without points is asked for its name. */

@@ -1,5 +1,5 @@
 /** `health`: is the whole well, from the database and the host, with or without a daemon. 0 healthy, 1 degraded, 2 not. */
-import { readFileSync, statfsSync, statSync } from 'node:fs';
+import { readFileSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import pc from 'picocolors';
@@ -21,8 +21,8 @@ import { type FleetOutline, loadOutline } from '../../store/fleet/outline.ts';
 import { loadAlerts, type StoredAlert } from '../../store/local/alerts.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus } from '../../store/local/status.ts';
-import { type Rival, rivalsAt } from '../../thingsboard/conduct/rival.ts';
 import { type Context, HEALTH_USAGE, verb } from '../context.ts';
+import { rivalsBeside } from '../rivals.ts';
 
 const EXIT_STATUS = { healthy: 0, degraded: 1, unhealthy: 2 } as const;
 
@@ -94,10 +94,7 @@ function diskOf(path: string): HealthFacts['disk'] {
   return { free: bavail * bsize, total: blocks * bsize };
 }
 
-/**
- * Processes of this host at the broker of a target in conflict, the daemon itself left out: by its pid, or by its user
- * where the pids of other users are not seen.
- */
+/** Others of this host at the brokers of targets in conflict. */
 async function rivalsOf(
   { targets, connections }: FleetOutline,
   { connections: known, daemon }: Pick<HealthFacts, 'connections' | 'daemon'>,
@@ -105,19 +102,8 @@ async function rivalsOf(
   const inConflict = targets.filter(({ id }) =>
     connections.some(({ id: connection, targetId }) => targetId === id && known.get(connection)?.conflict === true),
   );
-  const ourUid = daemon === null ? undefined : statSync(`/proc/${daemon.pid}`, { throwIfNoEntry: false })?.uid;
-  const found = inConflict.map(async ({ id, url }) => {
-    const rivals = (await rivalsAt(url)).filter(({ pid, uid }) =>
-      pid === null ? uid !== ourUid : pid !== daemon?.pid,
-    );
-    return [id, rivals.map(rivalText)] as const;
-  });
+  const found = inConflict.map(async ({ id, url }) => [id, await rivalsBeside(url, daemon?.pid ?? null)] as const);
   return new Map(await Promise.all(found));
-}
-
-function rivalText({ pid, uid, command, unit }: Rival): string {
-  if (pid === null) return `a process of user ${uid} (root sees which)`;
-  return `${command ?? 'a process'} (pid ${pid}, user ${uid}${unit === null ? '' : `, ${unit}`})`;
 }
 
 /** Throws USAGE. */

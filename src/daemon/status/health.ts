@@ -170,12 +170,10 @@ function targetCheck(
   if (!running) return check(title, 'unknown', 'nothing is connected while no daemon runs');
   const inConflict = of.filter(({ status }) => status?.conflict === true && !isUnreachable(status));
   if (inConflict.length > 0) {
-    const named = rivals.get(id) ?? [];
-    const who = named.length === 0 ? 'no process of this host that may be seen' : named.join(', ');
     return check(
       title,
       'degraded',
-      `CONFLICT at ${url}: another client uses the same access token; connected there too: ${who}`,
+      `CONFLICT at ${url}: another client uses the same access token; ${connectedToo(rivals.get(id) ?? [])}`,
       'stop the other client, or give it a token of its own; readings are delivered in turns meanwhile',
     );
   }
@@ -191,6 +189,11 @@ function targetCheck(
     `${away.length} of ${of.length} not connected to ${url}: ${why}`,
     error?.hint ?? 'it connects by itself; readings wait in the outbox',
   );
+}
+
+/** Who may be the other client of a conflict, in a sentence. */
+export function connectedToo(rivals: readonly string[]): string {
+  return `connected there too: ${rivals.length === 0 ? 'no process of this host that may be seen' : rivals.join(', ')}`;
 }
 
 function isUnreachable(status: ConnectionStatus | undefined): boolean {

@@ -14,6 +14,7 @@ export type EndCause =
   /** Another client uses our access token. */
   | 'conflict'
   | 'credentials'
+  /** The server speaks no MQTT, or another version of it; or something between garbles it. */
   | 'protocol'
   | 'rate-limit'
   /** A message that the server would not have. */
@@ -71,7 +72,11 @@ const CASES: readonly Case[] = [
     is: (last) => last.error.code === 'MQTT_CREDENTIALS' || disconnectReason(last) === CREDENTIALS_CHANGED,
     evidence: message,
   },
-  { cause: 'protocol', is: ({ error }) => error.code === 'MQTT_PROTOCOL_REFUSED', evidence: message },
+  {
+    cause: 'protocol',
+    is: ({ error }) => error.code === 'MQTT_PROTOCOL_REFUSED' || error.code === 'MQTT_MALFORMED',
+    evidence: message,
+  },
   {
     cause: 'rate-limit',
     is: (last) =>

@@ -97,7 +97,7 @@ const NO_LIMITS: ServerLimits = { receiveMaximum: 65_535, maximumPacketSize: 268
 
 /**
  * Opens a session. Throws MQTT_UNREACHABLE, MQTT_TLS, MQTT_CREDENTIALS, MQTT_PROTOCOL_REFUSED, MQTT_SERVER_UNAVAILABLE,
- * MQTT_CLOSED, or STOPPING when the signal aborts.
+ * MQTT_MALFORMED, MQTT_CLOSED, or STOPPING when the signal aborts.
  */
 export async function openSession(options: SessionOptions): Promise<MqttSession> {
   const clientOptions = await mqttOptions({ ...options, clientId: clientIdOf(options) });
