@@ -34,7 +34,8 @@ describe('the bridge', () => {
     ['alertOutboxAgeSeconds', true],
     ['alertOutboxAgeSeconds', { seconds: 60 }],
     ['alertOutboxAgeSeconds', 'x'.repeat(60_000)],
-  ])('%s: %j is refused, and seen', (key, wish) => {
+    ['alertOutboxAgeSeconds', JSON.parse('['.repeat(30_000) + ']'.repeat(30_000))],
+  ])('%s: refused, and seen (%#)', (key, wish) => {
     const { change, faults } = judged({ [key]: wish });
     expect(change.settings).toEqual({});
     expect(change.seen[key]?.length).toBeLessThanOrEqual(1000);

@@ -96,6 +96,8 @@ function applies(setting: ReturnType<typeof settingNamed>, before: string | unde
   return (typeof wish === 'string' ? readSetting(setting, wish) : wish) === now;
 }
 
+/** No setting takes a list or an object, and those may be nested deeper than they can be written. */
 function shown(wish: unknown): string {
+  if (typeof wish === 'object' && wish !== null) return Array.isArray(wish) ? '[]' : '{}';
   return (JSON.stringify(wish) ?? 'null').slice(0, LONGEST_VALUE);
 }
