@@ -19,7 +19,7 @@ const NOTICED: Readonly<Record<Noticed['what'], string>> = {
 export function logEvents(
   polling: EventBus<PollingEvents>,
   thingsboard: EventBus<ThingsBoardEvents>,
-  { events: devices }: DeviceManager,
+  { events: devices }: Pick<DeviceManager, 'events'>,
   root: Logger,
 ): void {
   const log = root.child({ room: 'polling' });
@@ -28,8 +28,10 @@ export function logEvents(
   // A meter or point that goes on failing in the same way is said once.
   const failing = new Map<number, string>();
   const failingPoints = new Map<number, string>();
+  const unstored = new Map<number, string>();
   polling.on('committed', ({ meterId, meter, cycleId, readings, failures, skipped, pollMs, roundTrips }) => {
     if (failing.delete(meterId)) log.info({ meter }, 'meter answers again');
+    if (unstored.delete(meterId)) log.info({ meter }, 'readings are stored again');
     const points = [...failures, ...skipped]
       .map(({ key, error }) => `${key}: ${error.code}`)
       .toSorted()
@@ -52,9 +54,13 @@ export function logEvents(
   logIdentities(polling, log);
   logClocks(polling, log);
   logProfiles(polling, log);
-  polling.on('unstored', ({ meter, cycleId, error }) =>
-    log.error({ meter, cycleId, code: error.code }, `readings cannot be stored yet: ${error.message}`),
-  );
+  polling.on('unstored', ({ meterId, meter, cycleId, error: { code, hint, message } }) => {
+    const fields = { meter, cycleId, code, hint };
+    // It is tried again and again, on a full disk for hours.
+    if (unstored.get(meterId) === code) log.debug(fields, `readings still cannot be stored: ${message}`);
+    else log.error(fields, `readings cannot be stored yet: ${message}`);
+    unstored.set(meterId, code);
+  });
   polling.on('noticed', ({ meter, cycleId, what, key, obis, before, after }) =>
     log.warn({ meter, cycleId, what, key, obis, before, after }, `${NOTICED[what]}: ${key} was ${before}, is ${after}`),
   );

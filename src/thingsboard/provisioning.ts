@@ -47,7 +47,9 @@ async function answered(session: MqttSession, clock: Clock, request: Provisionin
   return new Promise((resolve, reject) => {
     const timer = clock.setTimer(ANSWER_MS, () =>
       session.close(
-        new BridgeError('MQTT_ACK_TIMEOUT', `ThingsBoard did not answer to provisioning in ${ANSWER_MS} ms`),
+        new BridgeError('MQTT_ACK_TIMEOUT', `ThingsBoard did not answer to provisioning in ${ANSWER_MS} ms`, {
+          hint: 'is it a ThingsBoard? the device may have been made all the same: look there before another try',
+        }),
       ),
     );
     session.onMessage((topic, payload) => {
@@ -69,7 +71,10 @@ function tokenIn(payload: string): string {
   if (status === 'NOT_FOUND')
     fail('PROVISION_NOT_FOUND', 'ThingsBoard knows no device profile with this key and secret');
   if (status !== 'SUCCESS') {
-    fail('PROVISION_FAILED', `ThingsBoard did not provision the device: ${String(errorMsg ?? status).slice(0, 200)}`);
+    fail(
+      'PROVISION_FAILED',
+      `ThingsBoard did not provision the device: ${String(errorMsg ?? status ?? 'its answer has no status').slice(0, 200)}`,
+    );
   }
   if (credentialsType !== 'ACCESS_TOKEN' || typeof credentialsValue !== 'string') {
     return fail('PROVISION_FAILED', `the device profile gives credentials of type ${String(credentialsType)}`);

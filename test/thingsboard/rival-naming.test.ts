@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { rivalsBeside } from '../../src/cli/rivals.ts';
 import { rivalsAt } from '../../src/thingsboard/conduct/rival.ts';
 
 async function broker(): Promise<{ readonly url: string; readonly port: number; connections(): Promise<void> }> {
@@ -37,6 +38,14 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
+test.runIf(process.platform === 'linux')('one that was thrown out a moment ago is waited for', async () => {
+  const { url, port } = await broker();
+  const script = `setTimeout(() => require('net').connect(${port}, '127.0.0.1').on('error', () => {}), 300); setInterval(() => {}, 1000)`;
+  const rival = spawn(process.execPath, ['-e', script]);
+  onTestFinished(() => void rival.kill('SIGKILL'));
+  expect(await rivalsBeside(url, null)).toEqual([expect.stringContaining(`(pid ${rival.pid}, user `)]);
+});
+
 test('our own sockets are no rivals, nor are connections elsewhere', async () => {
   const { url, port } = await broker();
   const other = await broker();
@@ -54,9 +63,12 @@ function procWith(visible: boolean): string {
   const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
   const line =
     '   0: 0100000A:D431 070200C0:075B 01 00000000:00000000 00:00000000 00000000  1001        0 4242 1 0 20 4 30 10 -1\n';
+  // An older socket of somebody else, and one that is closing.
+  const older = line.replace('1001', '1003').replace('4242', '999');
+  const closing = line.replace(' 01 ', ' 06 ').replace('4242', '4244');
   const v6 =
     '   1: 00000000000000000000000001000000:D431 B80D0120000000000000000001000000:075B 01 00000000:00000000 00:00000000 00000000  1002        0 4343 1 0\n';
-  writeFileSync(join(root, 'net/tcp'), header + line + line.replace(' 01 ', ' 06 ').replace('4242', '4244'));
+  writeFileSync(join(root, 'net/tcp'), header + older + line + closing);
   writeFileSync(join(root, 'net/tcp6'), header + v6);
   if (visible) {
     mkdirSync(join(root, '77/fd'), { recursive: true });
@@ -68,14 +80,18 @@ function procWith(visible: boolean): string {
   return root;
 }
 
-test('the script of an interpreter and its unit are told', async () => {
+test('the script of an interpreter and its unit are told, who connected last before the others', async () => {
   const rivals = await rivalsAt('mqtt://192.0.2.7', procWith(true));
-  expect(rivals).toEqual([{ pid: 77, uid: 1001, command: 'python3 bridge.py', unit: 'old-bridge.service' }]);
+  expect(rivals).toEqual([
+    { pid: 77, uid: 1001, command: 'python3 bridge.py', unit: 'old-bridge.service' },
+    { pid: null, uid: 1003, command: null, unit: null },
+  ]);
 });
 
 test('of a process that we may not look at the user is told', async () => {
   expect(await rivalsAt('mqtt://192.0.2.7:1883', procWith(false))).toEqual([
     { pid: null, uid: 1001, command: null, unit: null },
+    { pid: null, uid: 1003, command: null, unit: null },
   ]);
 });
 

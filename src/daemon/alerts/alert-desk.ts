@@ -104,10 +104,12 @@ export class AlertDesk {
   nameRival(subject: string, rival: StoredRival): void {
     const { pid, uid, command, unit } = rival;
     const who = command === null ? `a process of user ${uid}` : `${command} (process ${pid}, user ${uid})`;
-    const stop = unit === null ? (pid === null ? '' : `: stop it with kill ${pid}`) : `: systemctl stop ${unit}`;
+    // Who is connected too may have a token of its own.
+    const stop = unit === null ? (pid === null ? null : `kill ${pid}`) : `systemctl stop ${unit}`;
+    const advice = stop === null ? '' : `; if it uses the same token: ${stop}`;
     this.deps.log.error(
       { code: 'TOKEN_CONFLICT', subject, pid, uid, command, unit },
-      `CONFLICT: on this host ${who} is connected to the same broker${stop}`,
+      `CONFLICT: on this host ${who} is connected to the same broker${advice}`,
     );
     this.write({ kind: 'rival', code: 'TOKEN_CONFLICT', subject, rival });
   }

@@ -250,12 +250,7 @@ function outboxCheck({ outbox: { rows, oldest, quarantined }, now }: HealthFacts
   if (ageMs > OUTBOX_DEGRADED_MS)
     return check('outbox', 'degraded', detail, 'delivery is behind: dlms status, dlms diagnose --target');
   if (quarantined > 0)
-    return check(
-      'outbox',
-      'degraded',
-      detail,
-      'the journal says why each row was set aside: journalctl -u dlms-multi-meter -g quarantined',
-    );
+    return check('outbox', 'degraded', detail, '`dlms outbox list --quarantined` says why each row was set aside');
   return check('outbox', 'healthy', detail);
 }
 

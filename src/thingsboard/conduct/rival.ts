@@ -16,7 +16,10 @@ export interface Rival {
   readonly unit: string | null;
 }
 
-/** Sockets to the broker that are not ours, each process once. Empty where the system does not tell. */
+/**
+ * Who has sockets to the broker that are not ours, each process once, the newest socket first: who took our session over
+ * has only just connected. Empty where the system does not tell.
+ */
 export async function rivalsAt(brokerUrl: string, root = '/proc'): Promise<readonly Rival[]> {
   const { protocol, hostname, port } = new URL(brokerUrl);
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
@@ -31,6 +34,8 @@ export async function rivalsAt(brokerUrl: string, root = '/proc'): Promise<reado
       established && remotePort === wanted.port && wanted.addresses.includes(remote) && !ours.has(inode),
   );
   if (sockets.length === 0) return [];
+  // Inodes of sockets are counted up.
+  sockets.sort((a, b) => Number(b.inode) - Number(a.inode));
   const owners = ownersOf(new Set(sockets.map(({ inode }) => inode)), root);
   const rivals = sockets.map(({ uid, inode }): Rival => {
     const pid = owners.get(inode) ?? null;

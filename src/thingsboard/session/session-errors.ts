@@ -10,10 +10,10 @@ export function publishError(error: Error): BridgeError {
 }
 
 export function closedError(stood: boolean): BridgeError {
-  return new BridgeError(
-    'MQTT_CLOSED',
-    stood ? 'the server closed the connection without a reason' : 'the server closed the connection before its CONNACK',
-  );
+  if (stood) return new BridgeError('MQTT_CLOSED', 'the server closed the connection without a reason');
+  return new BridgeError('MQTT_CLOSED', 'the server closed the connection before its CONNACK', {
+    hint: 'does mqtt:// meet a port with TLS? that takes mqtts://; else see the log of the server: it may be starting, or block this address',
+  });
 }
 
 /** An error of mqtt.js or of the socket while the session stood. */
