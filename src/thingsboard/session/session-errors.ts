@@ -12,7 +12,7 @@ export function publishError(error: Error): BridgeError {
 export function closedError(stood: boolean): BridgeError {
   if (stood) return new BridgeError('MQTT_CLOSED', 'the server closed the connection without a reason');
   return new BridgeError('MQTT_CLOSED', 'the server closed the connection before its CONNACK', {
-    hint: 'does mqtt:// meet a port with TLS? that takes mqtts://; else see the log of the server: it may be starting, or block this address',
+    hint: 'mqtt:// at a port with TLS (that takes mqtts://), a client certificate that is not taken, or a server that starts or blocks this address: its log tells',
   });
 }
 
