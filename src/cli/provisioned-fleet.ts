@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
 import { applyFleet, type FleetChange, type FleetOutcome, type WantedMeter } from '../store/fleet/apply.ts';
-import { loadFleet } from '../store/fleet/load.ts';
+import { loadFleet, wantedTargets } from '../store/fleet/load.ts';
 import type { Context } from './context.ts';
 import { showProgress } from './progress.ts';
 import type { ProvisionFlags } from './provision-flags.ts';
@@ -31,7 +31,7 @@ export async function applyProvisionedFleet(
 ): Promise<FleetOutcome> {
   const { outcome, fresh } = withDatabase(context, (database) => {
     const fleet = loadFleet(database);
-    requireDeviceMode([...change.targets, ...fleet.targets]);
+    requireDeviceMode([...change.targets, ...wantedTargets(fleet)]);
     const stored = new Set(fleet.meters.map(({ name }) => name));
     const lacksToken = ({ name, token }: WantedMeter): boolean => token === undefined && !stored.has(name);
     const meters = change.meters.map((meter) => (lacksToken(meter) ? { ...meter, token: randomUUID() } : meter));

@@ -1,7 +1,7 @@
 /** A meter whose token ThingsBoard gives: stored only with the token, and the device made only if it could be stored. */
 import { randomUUID } from 'node:crypto';
 import { asBridgeError, BridgeError, fail } from '../core/errors.ts';
-import { loadFleet } from '../store/fleet/load.ts';
+import { loadFleet, wantedTargets } from '../store/fleet/load.ts';
 import { addMeter, tryMeter } from '../store/fleet/meters.ts';
 import type { NewMeter } from '../store/fleet/types.ts';
 import type { Context } from './context.ts';
@@ -16,8 +16,10 @@ export async function addProvisionedMeter(
 ): Promise<void> {
   const target = withDatabase(context, (database) => {
     tryMeter(database, { ...meter, token: randomUUID() });
-    const { targets } = loadFleet(database);
-    return targets.find(({ mode }) => mode === 'device') ?? fail('INTERNAL', 'a token without a target for it');
+    return (
+      wantedTargets(loadFleet(database)).find(({ mode }) => mode === 'device') ??
+      fail('INTERNAL', 'a token without a target for it')
+    );
   });
   const token = await provisionedToken(target, flags, { name: meter.name, gateway: false }, context.signal);
   try {

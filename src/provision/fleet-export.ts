@@ -8,6 +8,7 @@ import { DEFAULT_METER_SETTINGS, type MeterSecrets } from '../dlms/settings.ts';
 import { DEFAULT_POINT_OPTIONS } from '../reading/point-options.ts';
 import { keyedPointText } from '../reading/point-text.ts';
 import { BRIDGE_SETTINGS, type BridgeSettings } from '../store/fleet/bridge-settings.ts';
+import { connectionsOfBridge, wantedTargets } from '../store/fleet/load.ts';
 import { changedTargetSettings } from '../store/fleet/target-settings.ts';
 import type { Fleet, NewPoint, NewPointGroup, NewProfile } from '../store/fleet/types.ts';
 import { type WholeMeter, wholeMeters } from '../store/fleet/whole.ts';
@@ -27,18 +28,14 @@ export interface ExportOptions {
 
 /** Plain data in the form of the file. */
 export function fleetDocument(fleet: Fleet, options: ExportOptions): { readonly [name: string]: JsonValue } {
-  const gatewayTokens = new Map(
-    fleet.connections
-      .filter(({ meterId, retired }) => meterId === null && !retired)
-      .map((one) => [one.targetId, one.token]),
-  );
+  const gatewayTokens = new Map(connectionsOfBridge(fleet).map((one) => [one.targetId, one.token]));
   const lines = fleet.lines
     .map(({ link, settings }) => ({ link, settings: changedLineSettings(settings) }))
     .filter(({ settings }) => Object.keys(settings).length > 0);
   const settings = shownSettings(fleet, options);
   return {
     ...(Object.keys(settings).length === 0 ? {} : { settings }),
-    targets: fleet.targets.map(({ id, name, url, mode, protocol, caFile, settings }) => ({
+    targets: wantedTargets(fleet).map(({ id, name, url, mode, protocol, caFile, settings }) => ({
       name,
       url,
       mode,

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { documentOf, type ErrorDocument, newBench } from '../support/cli.ts';
-import { addMeter, init, status, TOKEN } from '../support/scene.ts';
+import { addMeter, eventualStatus, init, ownMeters, simulateThingsBoard, status, TOKEN } from '../support/scene.ts';
 
 const URL_OF_NOBODY = 'mqtt://127.0.0.1:1';
 
@@ -77,6 +77,38 @@ describe.concurrent('init', () => {
     expect(await bench.failure(sameToken)).toMatchObject({ status: 2, code: 'DUPLICATE_TOKEN', fault: 'config' });
     const { targets } = await bench.json<{ targets: { name: string }[] }>(['target', 'list']);
     expect(targets.map(({ name }) => name)).toEqual(['thingsboard', 'second']);
+  });
+
+  test('one that is removed while the daemon runs: what waits for it is kept, or given up when that is said', async ({
+    onTestFinished,
+  }) => {
+    const bench = newBench(onTestFinished);
+    const double = await simulateThingsBoard(bench);
+    const { links } = await ownMeters(bench);
+    await init(bench, double.url);
+    await bench.json(['target', 'add', 'second', '--url', URL_OF_NOBODY, '--token', TOKEN]);
+    await addMeter(bench, 'house1', links[0] ?? '', ['--interval', '0.5']);
+    const daemon = bench.start(['run']);
+    await eventualStatus(bench, 'rows wait for one of them', ({ outbox }) => outbox.rows > 2);
+    const removed = await bench.json<{ rows: number }>(['target', 'remove', 'second']);
+    expect(removed).toMatchObject({ target: 'second', result: 'removed' });
+    expect(removed.rows).toBeGreaterThan(2);
+    expect(await bench.failure(['target', 'remove', 'thingsboard'])).toMatchObject({
+      status: 2,
+      code: 'INVALID_VALUE',
+    });
+    const list = ['target', 'list'];
+    expect(await bench.json(list)).toMatchObject({ targets: [{ removed: false }, { removed: true }] });
+    const cycles = (await status(bench)).daemon.cycles;
+    await eventualStatus(bench, 'polls go on', ({ daemon: now }) => now.cycles > cycles + 5);
+    const { rows } = (await status(bench)).outbox;
+    expect(rows).toBeLessThanOrEqual(removed.rows + 4);
+    const drop = ['target', 'remove', 'second', '--drop'];
+    expect(await bench.failure(drop)).toMatchObject({ status: 2, code: 'USAGE' });
+    expect(await bench.json([...drop, '--yes'])).toEqual({ target: 'second', rows: 0, result: 'removed' });
+    expect(await bench.json(list)).toMatchObject({ targets: [{ name: 'thingsboard' }] });
+    await eventualStatus(bench, 'its session is gone', ({ targets }) => targets.length === 1);
+    expect((await daemon.stop()).stderr).not.toMatch(/INTERNAL|unstored/);
   });
 });
 

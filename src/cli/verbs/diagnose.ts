@@ -10,7 +10,7 @@ import { pointText } from '../../reading/point-text.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { acquireMeterWork, daemonRuns } from '../../store/daemon-lock.ts';
 import { type Database, inTransaction, openDatabase } from '../../store/database.ts';
-import { connectionsOfMeter, loadFleet } from '../../store/fleet/load.ts';
+import { connectionsOfMeter, loadFleet, wantedTargets } from '../../store/fleet/load.ts';
 import type { Connection, Fleet, Meter } from '../../store/fleet/types.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus } from '../../store/local/status.ts';
@@ -70,7 +70,7 @@ async function wholeWay(context: Context, command: Command, walk: Walk, fleet: F
 }
 
 async function targets(context: Context, walk: Walk, fleet: Fleet, name: string | null): Promise<void> {
-  const wanted = fleet.targets.filter((target) => name === null || target.name === name);
+  const wanted = wantedTargets(fleet).filter((target) => name === null || target.name === name);
   if (wanted.length === 0) fail('NOT_FOUND', name === null ? 'there is no target' : `there is no target "${name}"`);
   const ids = new Set(wanted.map(({ id }) => id));
   const connections = fleet.connections.filter(({ targetId, retired }) => ids.has(targetId) && !retired);

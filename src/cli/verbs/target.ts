@@ -1,14 +1,15 @@
-/** `target list/add/edit`: the ThingsBoards to publish to. */
+/** `target list/add/edit/remove`: the ThingsBoards to publish to. */
 import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
 import { openDatabase } from '../../store/database.ts';
 import { editTarget } from '../../store/fleet/apply.ts';
 import { credentialsOf } from '../../store/fleet/credentials.ts';
-import { loadFleet } from '../../store/fleet/load.ts';
+import { loadFleet, wantedTargets } from '../../store/fleet/load.ts';
 import { loadOutline } from '../../store/fleet/outline.ts';
 import { DEFAULT_TARGET_SETTINGS } from '../../store/fleet/target-settings.ts';
-import { addTarget } from '../../store/fleet/targets.ts';
+import { addTarget, removeTarget } from '../../store/fleet/targets.ts';
 import type { Fleet } from '../../store/fleet/types.ts';
+import { confirmed } from '../confirmation.ts';
 import { type Context, verb } from '../context.ts';
 import { targetFromFlagsOrServer } from '../provisioned-target.ts';
 import { table } from '../table.ts';
@@ -24,6 +25,12 @@ export function registerTarget(program: Command): void {
     target.command('edit <name>').description('changes what the flags name; a running daemon connects anew'),
   ).action(verb(edit));
   target.command('list').description('all targets').action(verb(list));
+  target
+    .command('remove <name>')
+    .description('no reading is stored for it any more; what waits for it is still delivered')
+    .option('--drop', 'gives up what waits for it')
+    .option('--yes', 'confirms')
+    .action(verb(remove));
 }
 
 async function add(context: Context, command: Command): Promise<undefined> {
@@ -52,6 +59,19 @@ function edit(context: Context, command: Command): undefined {
   return undefined;
 }
 
+async function remove(context: Context, command: Command): Promise<undefined> {
+  const [name = ''] = command.args;
+  const { drop = false, yes = false } = command.opts<{ drop?: boolean; yes?: boolean }>();
+  if (drop) await confirmed(`What waits for ${name} will be gone, with the readings in it.`, yes, context.signal);
+  const rows = withDatabase(context, (database) => removeTarget(database, name, { drop }));
+  context.print({ target: name, rows, result: 'removed' }, () =>
+    rows === 0
+      ? `Target ${name} removed.`
+      : `Target ${name} removed; ${rows} rows are left for it, and it goes with the last.`,
+  );
+  return undefined;
+}
+
 /** `token`, `basic` or `x509`: how the bridge's own connection proves who it is. */
 function credentialsKind({ connections }: Fleet, targetId: number): string {
   const own = connections.find((one) => one.targetId === targetId && one.meterId === null && !one.retired);
@@ -62,8 +82,10 @@ function list(context: Context): undefined {
   const database = openDatabase(context.databasePath);
   try {
     const fleet = loadFleet(database);
+    const wanted = new Set(wantedTargets(fleet).map(({ id }) => id));
     const targets = fleet.targets.map(({ id, name, url, mode, protocol, caFile, settings }) => ({
       name,
+      removed: !wanted.has(id),
       url,
       mode,
       protocol,
@@ -76,7 +98,7 @@ function list(context: Context): undefined {
       table(
         ['TARGET', 'URL', 'MODE', 'MQTT', 'CREDENTIALS', 'ON CONFLICT', 'OUTBOX'],
         targets.map((one) => [
-          one.name,
+          one.removed ? `${one.name} (removed)` : one.name,
           one.url,
           one.mode,
           one.protocol,

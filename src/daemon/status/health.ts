@@ -167,6 +167,7 @@ function targetCheck(
     .filter(({ targetId, retired }) => targetId === id && !retired)
     .map((connection) => ({ connection, status: connections.get(connection.id) }));
   const title = `target ${name}`;
+  if (of.length === 0) return check(title, 'healthy', 'removed; what waits for it is still delivered');
   if (!running) return check(title, 'unknown', 'nothing is connected while no daemon runs');
   const inConflict = of.filter(({ status }) => status?.conflict === true && !isUnreachable(status));
   if (inConflict.length > 0) {

@@ -4,7 +4,7 @@ import { asBridgeError, type BridgeError, fail } from '../../core/errors.ts';
 import { DEFAULT_LINE_SETTINGS, type LineSettings } from '../../transport/line-settings.ts';
 import { type Database, inTransaction, inTrial } from '../database.ts';
 import { replaceBridgeSettings } from './bridge-settings.ts';
-import { changeToken } from './connections.ts';
+import { changeToken, IS_WANTED } from './connections.ts';
 import { replaceLineSettings } from './lines.ts';
 import { deleteMeter, insertMeter, replaceMeter } from './meters.ts';
 import { bumpRevision } from './revision.ts';
@@ -72,7 +72,11 @@ function applied(database: Database, change: FleetChange, replace: boolean): Fle
   };
   const settings = attempt(['settings'], () => replaceBridgeSettings(database, change.settings));
   const targets: string[] = [];
+  const removedTarget = sql.prepare(`SELECT 1 FROM target WHERE name = ? AND NOT ${IS_WANTED}`);
   each('targets', change.targets, (target) => {
+    if (removedTarget.get(target.name) !== undefined) {
+      fail('INVALID_VALUE', `the target "${target.name}" was removed and still gets what waits for it`);
+    }
     if (storeTarget(database, target)) targets.push(target.name);
   });
   const names = new Set(

@@ -1,9 +1,13 @@
-/** Tokens in the database: each is one MQTT session and stands there once. */
+/** Tokens in the database: each is one MQTT session and stands there once. A target is wanted while its own one is. */
 import type BetterSqlite3 from 'better-sqlite3';
 import { fail } from '../../core/errors.ts';
 import type { Database } from '../database.ts';
 import { sealToken } from './sealed.ts';
 import { validToken } from './validate.ts';
+
+/** In SQL, of a row of `target`: it was not removed. One that was is there until the last row has gone to it. */
+export const IS_WANTED = `EXISTS (
+  SELECT 1 FROM connection WHERE target_id = target.id AND meter_id IS NULL AND retired = 0)`;
 
 /**
  * Stores a token for a target and returns the connection's id. A retired connection with this token comes back to life,
@@ -25,6 +29,7 @@ export function addConnection(
   if (known !== undefined) {
     const revive = sql.prepare('UPDATE connection SET target_id = ?, meter_id = ?, retired = 0 WHERE id = ?');
     revive.run(target.id, meterId, known.id);
+    dropTargetsWithoutConnections(sql);
     return known.id;
   }
   const insert = sql.prepare(
@@ -72,11 +77,24 @@ export function retireConnections(sql: BetterSqlite3.Database, meterId: number):
   dropDrainedConnections(sql);
 }
 
+/** The same for all connections of a target, which goes with the last of them. */
+export function retireTarget(sql: BetterSqlite3.Database, targetId: number): void {
+  sql.prepare('UPDATE connection SET retired = 1 WHERE target_id = ?').run(targetId);
+  dropDrainedConnections(sql);
+}
+
 /** Takes away retired connections that have delivered everything; tells whether there were any. */
 export function dropDrainedConnections(sql: BetterSqlite3.Database): boolean {
   const drop = sql.prepare(
     `DELETE FROM connection WHERE retired = 1
      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.connection_id = connection.id)`,
   );
-  return drop.run().changes > 0;
+  const dropped = drop.run().changes > 0;
+  if (dropped) dropTargetsWithoutConnections(sql);
+  return dropped;
+}
+
+/** Those that were removed, and have given up or delivered everything. */
+function dropTargetsWithoutConnections(sql: BetterSqlite3.Database): void {
+  sql.exec('DELETE FROM target WHERE id NOT IN (SELECT target_id FROM connection)');
 }

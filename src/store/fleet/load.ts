@@ -126,6 +126,12 @@ export function connectionsOfBridge({ connections }: Fleet): readonly Connection
   return connections.filter(({ meterId, retired }) => meterId === null && !retired);
 }
 
+/** The targets that were not removed: one that was stays until its last row is delivered. */
+export function wantedTargets(fleet: Fleet): readonly Target[] {
+  const ids = new Set(connectionsOfBridge(fleet).map(({ targetId }) => targetId));
+  return fleet.targets.filter(({ id }) => ids.has(id));
+}
+
 /** One kind of fact of all meters of which it is known, by the id of the meter. */
 export function learnedOfAll({ sql, path }: Database, kind: string): Map<number, string> {
   const select = (): { id: number; json: string }[] =>

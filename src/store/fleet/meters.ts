@@ -6,7 +6,7 @@ import { fail } from '../../core/errors.ts';
 import { DEFAULT_METER_SETTINGS, type MeterSecrets, type MeterSettings } from '../../dlms/settings.ts';
 import { type Database, inTransaction, inTrial } from '../database.ts';
 import { counterKeyId, noteMeterOfCounter } from '../local/counters.ts';
-import { addConnection, retireConnections, setMeterToken } from './connections.ts';
+import { addConnection, IS_WANTED, retireConnections, setMeterToken } from './connections.ts';
 import { dropDeleted, releaseDeleted } from './devices.ts';
 import { storeGroups } from './groups.ts';
 import { storeProfiles } from './profiles.ts';
@@ -180,7 +180,8 @@ function existingMeter(sql: BetterSqlite3.Database, name: string): MeterRow {
 
 /** The target for which each meter brings a token; undefined when all targets are gateways. Throws NOT_INITIALISED. */
 function deviceTarget(sql: BetterSqlite3.Database): { id: number; url: string } | undefined {
-  const targets = sql.prepare<[], { id: number; url: string; mode: string }>('SELECT id, url, mode FROM target').all();
+  const select = `SELECT id, url, mode FROM target WHERE ${IS_WANTED}`;
+  const targets = sql.prepare<[], { id: number; url: string; mode: string }>(select).all();
   if (targets.length === 0) fail('NOT_INITIALISED', 'there is no target yet');
   return targets.find(({ mode }) => mode === 'device');
 }

@@ -1,7 +1,8 @@
 /** ThingsBoard targets. */
 import { fail } from '../../core/errors.ts';
 import { type Database, inTransaction } from '../database.ts';
-import { addConnection } from './connections.ts';
+import { countDropped } from '../local/dropped.ts';
+import { addConnection, IS_WANTED, retireTarget } from './connections.ts';
 import { bumpRevision } from './revision.ts';
 import {
   changedTargetSettings,
@@ -31,9 +32,14 @@ export function insertTarget(database: Database, target: NewTarget): number {
   const { sql } = database;
   const name = validName('the target name', target.name);
   const url = canonicalTargetUrl(target.url);
-  if (sql.prepare('SELECT 1 FROM target WHERE name = ?').get(name) !== undefined) {
-    fail('ALREADY_EXISTS', `there is a target "${name}" already`);
+  const known = sql.prepare<[string], { wanted: number }>(`SELECT ${IS_WANTED} AS wanted FROM target WHERE name = ?`);
+  const { wanted } = known.get(name) ?? {};
+  if (wanted === 0) {
+    fail('ALREADY_EXISTS', `the target "${name}" was removed and still gets what waits for it`, {
+      hint: 'take another name, or give up what waits: `target remove` with --drop',
+    });
   }
+  if (wanted === 1) fail('ALREADY_EXISTS', `there is a target "${name}" already`);
   if (target.mode === 'device') requireRoomForDeviceTarget(database);
   const insert = sql.prepare(
     'INSERT INTO target (name, url, protocol, mode, ca_file, settings) VALUES (?, ?, ?, ?, ?, ?)',
@@ -43,6 +49,31 @@ export function insertTarget(database: Database, target: NewTarget): number {
   const id = Number(insert.run(name, url, protocol, mode, caFile, text).lastInsertRowid);
   addConnection(database, { id, url }, null, target.token);
   return id;
+}
+
+/**
+ * Takes a target out of use: no cycle is stored for it any more, what waits is still delivered, and it goes with the last
+ * row. `drop`: the rows go at once, undelivered and counted. Returns how many rows are left. Throws NOT_FOUND, and
+ * INVALID_VALUE for the only target.
+ */
+export function removeTarget(database: Database, name: string, { drop }: { readonly drop: boolean }): number {
+  const { sql } = database;
+  return inTransaction(database, () => {
+    const known = sql.prepare<[string], { id: number }>('SELECT id FROM target WHERE name = ?').get(name);
+    if (known === undefined)
+      return fail('NOT_FOUND', `there is no target "${name}"`, { hint: 'look with `target list`' });
+    const others = sql.prepare<[number], number>(`SELECT count(*) FROM target WHERE id <> ? AND ${IS_WANTED}`).pluck();
+    if (others.get(known.id) === 0) {
+      fail('INVALID_VALUE', `"${name}" is the only target: readings would have nowhere to go`, {
+        hint: 'change it with `target edit`, or add the other one first',
+      });
+    }
+    const ofTarget = 'connection_id IN (SELECT id FROM connection WHERE target_id = ?)';
+    if (drop) countDropped(sql, sql.prepare(`DELETE FROM outbox WHERE ${ofTarget}`).run(known.id).changes);
+    retireTarget(sql, known.id);
+    bumpRevision(sql);
+    return sql.prepare<[number], number>(`SELECT count(*) FROM outbox WHERE ${ofTarget}`).pluck().get(known.id) ?? 0;
+  });
 }
 
 function requireRoomForDeviceTarget({ sql }: Database): void {

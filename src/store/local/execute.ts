@@ -1,6 +1,6 @@
 /** Carries out one request of the writer; the caller holds the transaction. */
 import BetterSqlite3 from 'better-sqlite3';
-import { BridgeError } from '../../core/errors.ts';
+import { fail } from '../../core/errors.ts';
 import type { Database } from '../database.ts';
 import { DELETED_REASON_TEXT, renameMeter, suspendDeleted } from '../fleet/devices.ts';
 import { followShared } from '../fleet/shared-attributes.ts';
@@ -16,7 +16,7 @@ import { OWN_DEVICE } from './types.ts';
 /**
  * Returns the ids of the outbox rows that a commit made, the first counter of a reservation, how many commands changed, and
  * how many rows a deleted device set aside or settings changed, and nothing for the others.
- * Throws NOT_FOUND when a connection or meter is gone, ALREADY_EXISTS, INVALID_VALUE, OUTBOX_FULL, COUNTER_EXHAUSTED, or a SqliteError.
+ * Throws NOT_FOUND when all connections of a commit or a meter are gone, ALREADY_EXISTS, INVALID_VALUE, OUTBOX_FULL, COUNTER_EXHAUSTED, or a SqliteError.
  */
 export type Execute = (request: WriterRequest) => readonly number[];
 
@@ -64,10 +64,15 @@ export function createExecute(database: Database): Execute {
     if (cycle.device !== OWN_DEVICE) for (const id of cycle.connectionIds) limits.makeRoom(id, cycle.createdAt);
     const meter = meterNow.get(cycle.meterId);
     const named = meter === undefined ? cycle : { ...cycle, device: meter.name };
-    const rowIds = cycle.connectionIds.map((connectionId) => insertOutboxRow(connectionId, named));
+    const rows = cycle.connectionIds.flatMap((connectionId) => {
+      const id = insertOutboxRow(connectionId, named);
+      return id === null ? [] : [{ id, connectionId }];
+    });
+    if (rows.length === 0) fail('NOT_FOUND', 'the connections for this cycle were removed', { layer: 'store' });
+    const rowIds = rows.map(({ id }) => id);
     withhold(rowIds, cycle);
-    const ofDeleted = rowIds.filter((_, index) => cycle.connectionIds[index] === meter?.deletedFrom);
-    for (const id of ofDeleted) setAside.run(DELETED_REASON_TEXT, id);
+    const ofDeleted = rows.filter(({ connectionId }) => connectionId === meter?.deletedFrom);
+    for (const { id } of ofDeleted) setAside.run(DELETED_REASON_TEXT, id);
     count({ rows: rowIds.length });
     // What the bridge says by itself is no cycle.
     if (cycle.device !== OWN_DEVICE && cycle.isCycle !== false) count({ cycles: 1, readings: cycle.readingCount });
@@ -81,12 +86,16 @@ export function createExecute(database: Database): Execute {
     for (const id of rowIds) setAside.run(reason, id);
   }
 
-  function insertOutboxRow(connectionId: number, { device, cycleId, createdAt, readings }: CommitRequest): number {
+  /** null: the connection was removed while the cycle ran, and the others are not to suffer from it. */
+  function insertOutboxRow(
+    connectionId: number,
+    { device, cycleId, createdAt, readings }: CommitRequest,
+  ): number | null {
     try {
       return Number(insertRow.run(connectionId, device, cycleId, createdAt, readings).lastInsertRowid);
     } catch (cause) {
       if (!(cause instanceof BetterSqlite3.SqliteError) || cause.code !== 'SQLITE_CONSTRAINT_FOREIGNKEY') throw cause;
-      throw new BridgeError('NOT_FOUND', `connection ${connectionId} was removed`, { layer: 'store', cause });
+      return null;
     }
   }
 
