@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // CommonJS packages are imported as Node does it.
+    deps: { interopDefault: false },
     testTimeout: 120_000,
     hookTimeout: 60_000,
     // Two at least: the tests of the whole program mostly wait for other processes.

@@ -4,7 +4,8 @@ import { scaledText } from '../core/decimal.ts';
 import type { Daemon } from '../daemon/daemon.ts';
 import type { Reading } from '../reading/reading.ts';
 import type { ThingsBoardDouble } from '../simulator/thingsboard/double.ts';
-import { percent, table } from './table.ts';
+import { percent } from './figures.ts';
+import { table } from './table.ts';
 
 interface Row {
   readonly name: string;

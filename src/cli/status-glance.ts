@@ -3,9 +3,10 @@ import pc from 'picocolors';
 import { ALERT_RULES, type AlertRule, type Severity } from '../alert/rules.ts';
 import type { Database } from '../store/database.ts';
 import { loadAlerts, type StoredAlert } from '../store/local/alerts.ts';
+import { age, duration, percent } from './figures.ts';
 import { type StatusReport, statusReport } from './status-report.ts';
 import { troubles, until } from './status-text.ts';
-import { age, duration, percent, table } from './table.ts';
+import { table } from './table.ts';
 
 export interface StatusLook {
   /** Milliseconds UTC. */

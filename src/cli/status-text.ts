@@ -1,8 +1,9 @@
 /** The report of `status` as text, whole. */
 import pc from 'picocolors';
+import { age, duration, percent } from './figures.ts';
 import { outboxText } from './outbox-report.ts';
 import type { StatusReport } from './status-report.ts';
-import { age, duration, percent, table } from './table.ts';
+import { table } from './table.ts';
 
 type Meter = StatusReport['meters'][number];
 

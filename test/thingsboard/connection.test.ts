@@ -250,7 +250,9 @@ describe.skipIf(spawnSync('openssl', ['version']).error !== undefined)('TLS', ()
   test('trusts the CA file and nothing else', async () => {
     const caFile = join(directory, 'cert.pem');
     const key = readFileSync(join(directory, 'key.pem'));
+    const named: unknown[] = [];
     const server = createTlsServer({ key, cert: readFileSync(caFile) }, (socket) => {
+      named.push(socket.servername);
       const inner = connect(double.port, '127.0.0.1');
       for (const end of [socket, inner]) end.on('error', () => undefined);
       socket.pipe(inner).pipe(socket);
@@ -261,6 +263,7 @@ describe.skipIf(spawnSync('openssl', ['version']).error !== undefined)('TLS', ()
     const session = await open({ url, caFile });
     await session.publish(MESSAGE);
     session.close();
+    expect(named).toEqual(['localhost']);
     expect((await failure(open({ url }))).code).toBe('MQTT_TLS');
     expect((await failure(open({ url, caFile: join(directory, 'none.pem') }))).code).toBe('MQTT_TLS');
     // Plain text where TLS is spoken, and the other way round.

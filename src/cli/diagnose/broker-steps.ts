@@ -4,7 +4,6 @@
  */
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { BridgeError, errorOfReport, fail } from '../../core/errors.ts';
 import type { ConnectionStatus } from '../../daemon/publisher-set.ts';
 import { connectedToo } from '../../daemon/status/health.ts';
@@ -13,12 +12,12 @@ import type { Connection, Target } from '../../store/fleet/types.ts';
 import { isShortClose, judge } from '../../thingsboard/conduct/classifier.ts';
 import { conflictError } from '../../thingsboard/conduct/experience.ts';
 import { type BareConnection, openWitness } from '../../thingsboard/conduct/witness.ts';
-import { tlsOptions } from '../../thingsboard/session/client-options.ts';
+import { brokerAddress, secureSocket, tlsOptions } from '../../thingsboard/session/broker-socket.ts';
 import { type MqttSession, newClientId, openSession } from '../../thingsboard/session/connection.ts';
 import type { SessionEnd } from '../../thingsboard/session/session-end.ts';
 import { DEVICE_ATTRIBUTES } from '../../thingsboard/session/topics.ts';
+import { age } from '../figures.ts';
 import { rivalsBeside } from '../rivals.ts';
-import { age } from '../table.ts';
 import { BROKER_STEPS, type StepName, type Walk } from './steps.ts';
 
 const CONNECT_MS = 5000;
@@ -40,13 +39,10 @@ export interface Broker {
 
 export async function walkBroker(walk: Walk, broker: Broker, signal: AbortSignal): Promise<void> {
   const { target, status } = broker;
-  const { protocol, hostname, port } = new URL(target.url);
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const { secure, host, port } = brokerAddress(target.url);
   await walk.step('dns', () => resolves(host));
-  await walk.step('tcp', () => reaches(host, Number(port)));
-  await walk.step('tls', () =>
-    protocol === 'mqtts:' ? handshake(broker, host, Number(port)) : { skipped: `${target.url} is without TLS` },
-  );
+  await walk.step('tcp', () => reaches(host, port));
+  await walk.step('tls', () => (secure ? handshake(broker, host, port) : { skipped: `${target.url} is without TLS` }));
   if (status === null) await walkOwnSession(walk, broker, signal);
   else await walkDaemonSession(walk, broker, status);
 }
@@ -66,8 +62,12 @@ function reaches(host: string, port: number): Promise<string> {
 }
 
 async function handshake({ target, connection: { token } }: Broker, host: string, port: number): Promise<string> {
-  const options = { host, port, servername: host, ...(await tlsOptions(target, token)) };
-  return connecting(`${host}:${port}`, (ready) => connectTls(options, ready), 'MQTT_TLS');
+  const tls = await tlsOptions(target, token);
+  return connecting(
+    `${host}:${port}`,
+    (ready) => secureSocket(host, port, tls).once('secureConnect', ready),
+    'MQTT_TLS',
+  );
 }
 
 interface Socket {

@@ -6,7 +6,8 @@ import { existingFile } from '../../store/database.ts';
 import { keyFileOf } from '../../store/key-file.ts';
 import { BACKUPS_KEPT, backupDirectory, makeBackup } from '../backups.ts';
 import { type Context, verb } from '../context.ts';
-import { age, table } from '../table.ts';
+import { age } from '../figures.ts';
+import { table } from '../table.ts';
 import { parseWhole } from '../values.ts';
 
 interface BackupFlags {

@@ -15,7 +15,8 @@ import {
   type StoredCommand,
 } from '../../store/local/commands.ts';
 import { type Context, EXIT, verb } from '../context.ts';
-import { age, table } from '../table.ts';
+import { age } from '../figures.ts';
+import { table } from '../table.ts';
 import { parseWhole } from '../values.ts';
 
 const LISTED = 50;

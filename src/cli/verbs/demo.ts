@@ -17,9 +17,9 @@ import { loadAlerts } from '../../store/local/alerts.ts';
 import { type Context, EXIT, untilOver, verb } from '../context.ts';
 import { DEMO_POINTS, type DemoVerdict, judge } from '../demo-verdict.ts';
 import { demoView } from '../demo-view.ts';
+import { percent } from '../figures.ts';
 import { type IncidentReport, startIncident } from '../incident.ts';
 import { liveView } from '../live-view.ts';
-import { percent } from '../table.ts';
 import { parseSeconds, parseWhole } from '../values.ts';
 import { withReadOnlyDatabase } from '../with-database.ts';
 

@@ -18,10 +18,10 @@ import { type Context, EXIT, verb } from '../context.ts';
 import { walkBroker } from '../diagnose/broker-steps.ts';
 import { walkMeter, walkThroughDaemon } from '../diagnose/meter-steps.ts';
 import { type Step, Walk } from '../diagnose/steps.ts';
+import { age } from '../figures.ts';
 import type { MeterFlags } from '../meter-flags.ts';
 import { workOn } from '../meter-work.ts';
 import { namedMeter } from '../one-meter.ts';
-import { age } from '../table.ts';
 import { withDatabase } from '../with-database.ts';
 
 export function registerDiagnose(program: Command): void {

@@ -5,8 +5,9 @@ import { systemClock } from '../../runtime/clock.ts';
 import { dropFromOutbox, type ListedRow, listOutbox, replayOutbox } from '../../store/local/outbox-keeping.ts';
 import { confirmed } from '../confirmation.ts';
 import { type Context, verb } from '../context.ts';
+import { age } from '../figures.ts';
 import { outboxReport, outboxText } from '../outbox-report.ts';
-import { age, table } from '../table.ts';
+import { table } from '../table.ts';
 import { parseWhole } from '../values.ts';
 import { withDatabase, withReadOnlyDatabase } from '../with-database.ts';
 

@@ -5,6 +5,7 @@
 import { lookup } from 'node:dns/promises';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import { brokerAddress } from '../session/broker-socket.ts';
 
 export interface Rival {
   /** null: of another user's process only the user is known, unless root asks. */
@@ -21,13 +22,9 @@ export interface Rival {
  * has only just connected. Empty where the system does not tell.
  */
 export async function rivalsAt(brokerUrl: string, root = '/proc'): Promise<readonly Rival[]> {
-  const { protocol, hostname, port } = new URL(brokerUrl);
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const { host, port } = brokerAddress(brokerUrl);
   const addresses = await lookup(host, { all: true }).catch(() => []);
-  const wanted = {
-    addresses: addresses.map(({ address }) => address),
-    port: Number(port || (protocol === 'mqtts:' ? 8883 : 1883)),
-  };
+  const wanted = { addresses: addresses.map(({ address }) => address), port };
   const ours = socketsOf('self', root);
   const sockets = [...tcpTable(`${root}/net/tcp`), ...tcpTable(`${root}/net/tcp6`)].filter(
     ({ remote, remotePort, established, inode }) =>

@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { type Clock, sleep, type Timer } from '../../runtime/clock.ts';
+import { type BrokerAddress, brokerAddress } from '../session/broker-socket.ts';
 import type { Witness } from '../session/session-end.ts';
 
 export interface BareConnection {
@@ -23,7 +24,7 @@ export function openWitness(url: string, clock: Clock): BareConnection {
 }
 
 class BareSocket implements BareConnection {
-  private readonly url: URL;
+  private readonly address: BrokerAddress;
   private readonly clock: Clock;
   private socket: Socket | null = null;
   private reopening: Timer | null = null;
@@ -32,17 +33,14 @@ class BareSocket implements BareConnection {
   private ended = false;
 
   constructor(url: string, clock: Clock) {
-    this.url = new URL(url);
+    this.address = brokerAddress(url);
     this.clock = clock;
     this.open();
   }
 
   private open(): void {
-    const { protocol, hostname, port } = this.url;
-    const socket = connect({
-      host: hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: Number(port || (protocol === 'mqtts:' ? 8883 : 1883)),
-    });
+    const { host, port } = this.address;
+    const socket = connect({ host, port });
     this.socket = socket;
     socket.on('connect', () => {
       this.stands = true;

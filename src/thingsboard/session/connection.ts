@@ -10,12 +10,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { connect, type IConnackPacket, type MqttClient } from 'mqtt';
+import type { IConnackPacket, MqttClient } from 'mqtt';
+// The client alone: the whole package loads WebSockets, HTTP and SOCKS beside it, 2 MB that a daemon has no use for.
+import mqttClient from 'mqtt/lib/client';
 import mqttPacket from 'mqtt-packet';
 import { BridgeError, fail } from '../../core/errors.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import { credentialsOf } from '../../store/fleet/credentials.ts';
 import type { Target } from '../../store/fleet/types.ts';
+import { brokerAddress, brokerSocket, tlsOptions } from './broker-socket.ts';
 import { certificateExpiry } from './certificate-expiry.ts';
 import { mqttOptions } from './client-options.ts';
 import type { Message } from './message.ts';
@@ -100,10 +103,12 @@ const NO_LIMITS: ServerLimits = { receiveMaximum: 65_535, maximumPacketSize: 268
  * MQTT_MALFORMED, MQTT_CLOSED, or STOPPING when the signal aborts.
  */
 export async function openSession(options: SessionOptions): Promise<MqttSession> {
-  const clientOptions = await mqttOptions({ ...options, clientId: clientIdOf(options) });
+  const named = { ...options, clientId: clientIdOf(options) };
+  const address = brokerAddress(options.target.url);
+  const tls = address.secure ? await tlsOptions(options.target, options.token) : {};
   if (options.signal.aborted) fail('STOPPING', 'stopped before connecting');
-  const session = new Session(connect(clientOptions), { ...options, clientId: clientIdOf(options) });
-  return session.standing;
+  const client = new mqttClient.default(() => brokerSocket(address, tls), mqttOptions(named));
+  return new Session(client, named).standing;
 }
 
 interface PendingPublish {
