@@ -171,6 +171,8 @@ function connect(file: string, { readonly = false, busyTimeoutMs = COMMAND_BUSY_
         ? imageOf(file)
         : new BetterSqlite3(file, { readonly, fileMustExist: true, timeout: busyTimeoutMs });
     try {
+      // Octets in KiB. The build's own is 16 MB a handle: after an outage the daemon's would fill with delivered rows.
+      sql.pragma('cache_size = -2000');
       refuseForeign(sql, file);
       if (!readonly) setUp(sql, file);
       return sql;
