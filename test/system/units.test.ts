@@ -35,6 +35,7 @@ describe.skipIf(!hasSystemd)('units', () => {
     cpSync(UNITS, join(directory, 'etc/systemd/system'), { recursive: true });
     for (const program of [
       'usr/bin/dlms',
+      'usr/bin/env',
       'usr/bin/check-system-health',
       'bin/kill',
       'usr/lib/dlms-multi-meter/rotate',
