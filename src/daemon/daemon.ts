@@ -35,6 +35,7 @@ import { Loops } from './loops.ts';
 import { type OpenedStore, openStore } from './opened-store.ts';
 import { PublisherSet } from './publisher-set.ts';
 import { type Gauges, targetGauges } from './status/gauges.ts';
+import { LineNews } from './status/line-news.ts';
 import { logPushes } from './status/push-board.ts';
 import {
   type DaemonFigures,
@@ -95,6 +96,7 @@ export class Daemon {
   private readonly loops: Loops;
   /** What was applied last. */
   private configured: Fleet;
+  private readonly lineNews = new LineNews();
 
   /**
    * Repairs a damaged database from its backup first. Throws DAEMON_ALREADY_RUNNING, DATABASE_*, NOT_INITIALISED,
@@ -317,8 +319,7 @@ export class Daemon {
     const recentPublishRate = this.recentPublishRate();
     const daemon = { ...this.board.daemon(this.publishers.messages()), recentPublishRate, devices, restartRequired };
     entries.push({ subject: 'daemon', json: JSON.stringify(daemon satisfies DaemonStatus) });
-    for (const [id, line] of this.fleet.activeLines)
-      entries.push({ subject: `line:${id}`, json: JSON.stringify(line.snapshot()) });
+    entries.push(...this.lineNews.take(this.fleet.activeLines));
     for (const [id, status] of this.publishers.statuses())
       entries.push({ subject: `connection:${id}`, json: JSON.stringify(status) });
     await this.writer.saveStatus(entries);
