@@ -1,62 +1,119 @@
 /**
- * What comes after the database: the token is tried, then the first meter is found, added and read. Each step is a verb of
- * its own, so that it can be done again by hand; a step that fails leaves what was done before.
+ * What comes after the database: the token is tried, then the first meter is added and read. Each step is a verb of its
+ * own, so that it can be done again by hand; a step that fails leaves what was done before.
  */
 import { spawn } from 'node:child_process';
-import type { Interface } from 'node:readline/promises';
 import type { Context } from './context.ts';
 
 export interface FirstRunFlags {
   /** Try the token at ThingsBoard. */
   readonly test?: boolean;
-  readonly meter?: string;
   readonly link?: string;
+  readonly client?: string;
+  readonly server?: string;
+  readonly physical?: string;
+  readonly auth?: string;
+  readonly secret?: string;
+  readonly meter?: string;
+  readonly meterToken?: string;
   readonly template?: string;
   readonly points?: string;
   readonly interval?: string;
 }
 
+export interface FirstMeter {
+  readonly name: string;
+  readonly link: string;
+  /** The flags that say where on the line it is and how it is spoken to. */
+  readonly how: readonly string[];
+  /** As a person gives it, with `file:` and `env:`. */
+  readonly secret: string | null;
+  /** Of its own device, in device mode. */
+  readonly token: string | null;
+  readonly template: string | null;
+  /** null: those of the template, or one. */
+  readonly points: string | null;
+  /** Seconds. */
+  readonly interval: string;
+}
+
+export const FIRST_NAME = 'meter';
+export const FIRST_INTERVAL = '60';
 const FIRST_POINT = '1.0.1.8.0.255';
 
-/** Asks for what the flags leave open where there is a `prompt`. Tells whether all that was wanted worked. */
-export async function firstRun(
-  context: Context,
-  target: string,
-  flags: FirstRunFlags,
-  prompt: Interface | null,
-): Promise<boolean> {
-  let good = true;
-  const ask = async (question: string, otherwise: string): Promise<string> =>
-    prompt === null ? otherwise : (await prompt.question(question)).trim() || otherwise;
-  const wantsTest = flags.test ?? /^y/i.test(await ask('Try the token now? [Y/n]: ', prompt === null ? 'n' : 'y'));
-  if (wantsTest) good = await verbDone(context, ['diagnose', '--target', target]);
+/** What the flags name, without a question. Tells whether all of it worked. */
+export async function firstRun(context: Context, target: string, flags: FirstRunFlags): Promise<boolean> {
+  const good = flags.test !== true || (await tokenTested(context, target));
+  const { link, client, server, physical, auth } = flags;
+  if (link === undefined) return good;
+  const { added, read } = await meterAdded(context, {
+    name: flags.meter ?? `${FIRST_NAME}1`,
+    link,
+    how: Object.entries({ client, server, physical, auth }).flatMap(([flag, value]) =>
+      value === undefined ? [] : [`--${flag}`, value],
+    ),
+    secret: flags.secret ?? null,
+    token: flags.meterToken ?? null,
+    template: flags.template ?? null,
+    points: flags.points ?? null,
+    interval: flags.interval ?? FIRST_INTERVAL,
+  });
+  return added && read && good;
+}
 
-  const link = flags.link ?? (await ask('Link of the first meter, as tcp://HOST:4059 (empty: later): ', ''));
-  if (link === '') return good;
-  // Interactive only: with flags it is known how the meter is talked to.
-  if (prompt !== null) await verbDone(context, ['detect', link]);
-  const name = flags.meter ?? (await ask('Name of the meter, its device name in ThingsBoard [meter1]: ', 'meter1'));
-  const template =
-    flags.template ??
-    (flags.points === undefined ? await ask('Template (see: dlms meter template list; empty: none): ', '') : '');
-  const points = flags.points ?? (template === '' ? `${FIRST_POINT}=activeEnergyImport` : '');
-  const interval = flags.interval ?? (await ask('Read it every how many seconds? [60]: ', '60'));
-  const added = await verbDone(context, [
-    ...['meter', 'add', name, link, '--interval', interval],
-    ...(template === '' ? [] : ['--template', template]),
-    ...(points === '' ? [] : ['--points', points]),
-  ]);
-  if (!added) return false;
-  return (await verbDone(context, ['read', name, points.split(/[=,]/)[0] || FIRST_POINT])) && good;
+export function tokenTested(context: Context, target: string): Promise<boolean> {
+  return verbDone(context, ['diagnose', '--target', target]);
+}
+
+/** Adds the meter, and shows its first reading. */
+export async function meterAdded(
+  context: Context,
+  { name, link, how, secret, token, template, points, interval }: FirstMeter,
+): Promise<{ readonly added: boolean; readonly read: boolean }> {
+  const wanted = points ?? (template === null ? `${FIRST_POINT}=activeEnergyImport` : null);
+  const hidden = [...hiddenFlag('--secret', secret, 'METER_SECRET'), ...hiddenFlag('--token', token, 'METER_TOKEN')];
+  const added = await verbDone(
+    context,
+    [
+      ...['meter', 'add', name, link, ...how, '--interval', interval],
+      ...hidden.flatMap(({ words }) => words),
+      ...(template === null ? [] : ['--template', template]),
+      ...(wanted === null ? [] : ['--points', wanted]),
+    ],
+    Object.fromEntries(hidden.flatMap(({ variable }) => variable)),
+  );
+  const point = wanted?.split(/[=,]/)[0] || FIRST_POINT;
+  return { added, read: added && (await verbDone(context, ['read', name, point])) };
+}
+
+export async function meterRemoved(context: Context, name: string): Promise<void> {
+  await verbDone(context, ['meter', 'remove', name]);
+}
+
+interface HiddenFlag {
+  readonly words: readonly string[];
+  readonly variable: readonly (readonly [name: string, value: string])[];
+}
+
+/** A secret goes to the verb by its environment: what stands on a command line can be seen by others. */
+function hiddenFlag(flag: string, value: string | null, name: string): readonly HiddenFlag[] {
+  if (value === null) return [];
+  if (/^(?:file|env):/.test(value)) return [{ words: [flag, value], variable: [] }];
+  return [{ words: [flag, `env:${name}`], variable: [[name, value]] }];
 }
 
 /** Runs a verb of this program; what it prints is for the person in front of it. */
-function verbDone({ databasePath, json, signal }: Context, words: readonly string[]): Promise<boolean> {
+function verbDone(
+  { databasePath, json, signal }: Context,
+  words: readonly string[],
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<boolean> {
   process.stderr.write(`\n> dlms ${words.join(' ')}\n`);
   return new Promise((resolve, reject) => {
     // With --json stdout is for the one document.
     const child = spawn(process.execPath, [process.argv[1] ?? '', '--db', databasePath, ...words], {
       stdio: ['ignore', json ? 2 : 'inherit', 'inherit'],
+      env: { ...process.env, ...secrets },
       signal,
     });
     child.once('error', reject);

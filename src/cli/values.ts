@@ -6,14 +6,15 @@ import { isValid, readSetting, type Setting, takesText } from '../core/setting.t
 
 /** `TEXT`, `hex:..`, `file:PATH` or `env:NAME`, as octets. Throws SECRET_UNREADABLE; the secret is in no message. */
 export function parseSecret(text: string): Uint8Array {
-  if (text.startsWith('hex:')) {
+  const value = parseSecretText(text);
+  if (value.startsWith('hex:')) {
     try {
-      return fromHex(text.slice(4));
+      return fromHex(value.slice(4));
     } catch {
       return fail('INVALID_VALUE', 'the secret after hex: is no hex');
     }
   }
-  return new TextEncoder().encode(parseSecretText(text));
+  return new TextEncoder().encode(value);
 }
 
 /** A secret that may be binary: a file as it is, anything else as text. Throws SECRET_UNREADABLE. */

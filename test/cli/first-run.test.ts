@@ -24,3 +24,19 @@ test('token test, first meter, first reading; a meter that is not there leaves t
   const names = (await bench.json<{ name: string }[] | { meters: { name: string }[] }>(['meter', 'list'])) as object;
   expect(JSON.stringify(names)).toContain('house1');
 });
+
+test('in device mode, with a password and a token of the meter, by flags', async ({ onTestFinished }) => {
+  const bench = newBench(onTestFinished);
+  const meterPort = String(await freePort());
+  const meters = ['simulate', 'meters', '--port', meterPort, '--auth', 'low', '--secret', 'right-one'];
+  await bench.start(meters, { db: false }).firstLine();
+  const target = ['init', '--url', 'mqtt://127.0.0.1:1', '--token', 'B', '--mode', 'device', '--yes'];
+  const meter = ['--link', `tcp://127.0.0.1:${meterPort}`, '--client', '1', '--auth', 'low', '--meter-token', 'M'];
+  const { status, stdout, stderr } = await bench.run([...target, ...meter, '--secret', 'right-one']);
+  expect({ status, stderr }).toMatchObject({ status: 0, stderr: expect.not.stringMatching(/right-one/) });
+  expect(stdout).toMatch(/1\.0\.1\.8\.0\.255 +\d+ +Wh/);
+  // In hex it can be kept off the command line, too.
+  const asked = ['read', `tcp://127.0.0.1:${meterPort}`, '1.0.1.8.0.255', '--client', '1', '--auth', 'low'];
+  const env = { PASSWORD: `hex:${Buffer.from('right-one').toString('hex')}` };
+  expect(await bench.run([...asked, '--secret', 'env:PASSWORD'], { env })).toMatchObject({ status: 0 });
+});
