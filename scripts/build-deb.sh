@@ -50,7 +50,12 @@ arch=$(node -p process.arch)
 find "$home/node_modules/@serialport/bindings-cpp/prebuilds" -mindepth 1 -maxdepth 1 ! -name "linux-$arch*" -exec rm -rf {} + 2>/dev/null || true
 find "$home" -path '*/build/*' \( -name obj -o -name obj.target -o -name .deps \) -prune -exec rm -rf {} +
 find "$home" -path '*/build/Release/*' -type f ! -name '*.node' -delete
-find "$home" -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.md' -o -name 'test_extension.node' \) -delete
+find "$home" -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name 'test_extension.node' -o -name '*.gyp' \
+  -o -name '*.gypi' -o -name '*.mk' -o -name '*Makefile' \) -delete
+# The licences of libraries stay, whatever their files are called.
+find "$home" -type f -name '*.md' ! -iname 'licen[cs]e*' ! -iname 'copying*' ! -iname 'notice*' -delete
+find "$home/node_modules" -regextype posix-extended -depth \
+  \( -name '.*' -o -regex '.*/node_modules/(@[^/]+/)?[^/]+/tests?' \) -exec rm -rf {} +
 find "$home" -depth -type d -empty -delete
 chmod -R u=rwX,go=rX "$home"
 
@@ -62,6 +67,7 @@ install -m 644 systemd/dlms-multi-meter.sysusers "$stage/usr/lib/sysusers.d/dlms
 install -m 644 systemd/dlms-multi-meter.tmpfiles "$stage/usr/lib/tmpfiles.d/dlms-multi-meter.conf"
 install -m 644 config/deploy/daemon.env config/deploy/log-levels "$stage/etc/dlms-multi-meter/"
 install -m 644 docs/*.md CHANGELOG.md LICENSE "$stage/usr/share/doc/dlms-multi-meter/"
+install -m 644 LICENSE "$stage/usr/share/doc/dlms-multi-meter/copyright"
 install -D -m 644 -t "$stage/usr/share/doc/dlms-multi-meter/es" docs/es/*.md
 install -D -m 644 -t "$stage/usr/share/doc/dlms-multi-meter/images" docs/images/*.png
 if [ -n "$tree" ]; then exit 0; fi
@@ -89,6 +95,8 @@ Description: reads DLMS/COSEM meters and delivers every reading to ThingsBoard
 END
 printf '/etc/dlms-multi-meter/daemon.env\n/etc/dlms-multi-meter/log-levels\n' >"$stage/DEBIAN/conffiles"
 for script in postinst prerm postrm; do install -m 755 "scripts/deb/$script.sh" "$stage/DEBIAN/$script"; done
+(cd "$stage" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$stage/DEBIAN/md5sums"
+chmod 644 "$stage/DEBIAN/md5sums"
 package=$output/dlms-multi-meter_${version}_$(dpkg --print-architecture).deb
 dpkg-deb --root-owner-group --build "$stage" "$package" >/dev/null
 echo "$package"
