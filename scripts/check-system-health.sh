@@ -48,7 +48,8 @@ checks=''
 # check NAME STATUS DETAIL [HINT]
 check() {
   local part line=''
-  for part in "$1" "$2" "$3" "${4:-}"; do line+="${part//[$'\t\n']/ }"$'\t'; done
+  # Names of processes are what their owners make them: control characters would end a line, or command a terminal.
+  for part in "$1" "$2" "$3" "${4:-}"; do line+="${part//[[:cntrl:]]/ }"$'\t'; done
   checks+="${line%$'\t'}"$'\n'
 }
 
@@ -120,7 +121,7 @@ named() {
   local of name script
   of=$(sed -n 's|^0::.*/\([^/]*\.service\)$|\1|p' "/proc/$1/cgroup" 2>/dev/null)
   name=$(cat "/proc/$1/comm" 2>/dev/null || echo process)
-  script=$(tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | sed -n 2p)
+  script=$(tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | sed -n 2p)
   if [[ $name =~ ^(node|python|ruby|perl|java|sh|bash)[0-9.]*$ && $script =~ \.(py|[cm]?js|rb|pl|sh)$ ]]; then name+=" ${script##*/}"; fi
   printf '%s (pid %s%s)' "$name" "$1" "${of:+, $of}"
 }
@@ -176,8 +177,9 @@ strangers() {
   local pid
   for pid in $(holders "$1"); do
     if [ "$pid" = "$main_pid" ]; then continue; fi
-    # Verbs of our own come and go.
-    if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qE 'cli/main\.js|/dlms( |$)'; then continue; fi
+    # Verbs of our own come and go; what has gone meanwhile holds nothing.
+    if [ ! -d "/proc/$pid" ]; then continue; fi
+    if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qE 'cli/main\.js|/dlms( |$)'; then continue; fi
     printf '%s, ' "$(named "$pid")"
   done | sed 's/, $//'
 }
@@ -204,6 +206,9 @@ if ! have journalctl; then
   check journal unknown 'there is no journal'
 elif [ -z "$(journalctl -q -u "$unit" -n 1 -o cat 2>/dev/null)" ]; then
   check journal unknown "nothing of $unit can be read" 'run as root, or join the group systemd-journal'
+elif ! journalctl -q -u "$unit" --since="$since" -n 0 >/dev/null 2>&1; then
+  echo "--since $since: no time that journalctl knows" >&2
+  exit 3
 else
   lines=$(journalctl -q -u "$unit" --since="$since" -p warning -o cat 2>/dev/null)
   counted() { grep -cE "$1" <<<"$lines"; }

@@ -9,6 +9,7 @@ import { sleep, systemClock } from '../runtime/clock.ts';
 import { goesToJournal } from '../runtime/journal.ts';
 import { type LogLevel, LogLevels, logLevelOf } from '../runtime/log-levels.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
+import { printable } from './printable.ts';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 /** Usage errors of `health`, where 2 means unhealthy. */
@@ -85,12 +86,14 @@ export function printError(report: ErrorReport, json: boolean): void {
     return;
   }
   const colour = pc.createColors(process.stderr.isTTY === true);
-  const lines = [
-    `${colour.red(`${report.code}:`)} ${report.message}`,
-    `  ${colour.dim(`fault: ${report.fault}; ${report.hint}`)}`,
-  ];
+  const told = `${colour.red(`${report.code}:`)} ${report.message}\n  ${colour.dim(`fault: ${report.fault}; ${report.hint}`)}`;
   const priority = goesToJournal(2) ? '<3>' : '';
-  process.stderr.write(lines.map((line) => `${priority}${line}\n`).join(''));
+  process.stderr.write(
+    printable(told)
+      .split('\n')
+      .map((line) => `${priority}${line}\n`)
+      .join(''),
+  );
 }
 
 export interface VerbOptions {
@@ -126,7 +129,9 @@ export function verb(
         journal: goesToJournal(descriptor),
       });
       const print = (document: JsonValue, text: () => string): void => {
-        process.stdout.write(json ? `${writeJson(document)}\n` : ensureNewline(text()));
+        // What goes into a file or to a program goes as it is.
+        const shown = process.stdout.isTTY === true ? printable : (told: string): string => told;
+        process.stdout.write(json ? `${writeJson(document)}\n` : ensureNewline(shown(text())), tellLost);
       };
       process.exitCode =
         (await run(
@@ -150,6 +155,15 @@ function interruptionOf(thrown: unknown, signal: AbortSignal): BridgeError | nul
   if (signal.aborted) return asBridgeError(signal.reason);
   const aborted = thrown instanceof Error && thrown.name === 'AbortError';
   return aborted ? new BridgeError('INTERRUPTED', 'given up') : null;
+}
+
+/** A result that did not get out is a failure, but who wanted no more of it (`| head`) has what he wants. */
+function tellLost(error: NodeJS.ErrnoException | null | undefined): void {
+  if (error === null || error === undefined || error.code === 'EPIPE') return;
+  printError(new BridgeError('OUTPUT_FAILED', error.message).report(), false);
+  process.once('exit', () => {
+    process.exitCode ||= EXIT.failed;
+  });
 }
 
 function ensureNewline(text: string): string {

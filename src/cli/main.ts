@@ -15,12 +15,9 @@ const program = new Command('dlms')
   .showHelpAfterError(false)
   .configureOutput({ writeErr: () => {} });
 
-// Who reads our output may go before us (`| head`); that must not end a daemon that is still delivering.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+// Who reads our output may go before us (`| head`, a terminal that is closed), and the disk that it goes to may be full:
+// that must not end a daemon that is still delivering. What a verb could not print, `print` of its context tells.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 type Register = (program: Command) => void;
 

@@ -336,6 +336,12 @@ export const ERROR_CODES = {
 
   // What a person wrote.
   USAGE: row('cli', 'config', false, 'see --help'),
+  OUTPUT_FAILED: row(
+    'cli',
+    'config',
+    true,
+    'what was printed is not complete: make room where it goes to, then do it again',
+  ),
   INVALID_VALUE: row('config', 'config', false, 'correct the value; nothing was changed'),
   INVALID_LINK: row(
     'config',
@@ -436,7 +442,7 @@ export const ERROR_CODES = {
     'store',
     'config',
     false,
-    'no permission for the database or its directory: check owner and mode',
+    'no permission for the database or its directory: check owner and mode, and whether the disk is mounted read-only',
   ),
   DATABASE_ERROR: row('store', 'internal', true, 'the database refused the operation'),
   DAEMON_ALREADY_RUNNING: row(

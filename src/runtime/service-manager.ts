@@ -37,7 +37,7 @@ export interface DatagramSender {
 export interface ServiceManagerOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly pid: number;
-  /** A datagram could not be sent. */
+  /** A datagram could not be sent; the same reason is told once, until one could. */
   readonly onError: (error: Error) => void;
   /** By the package `unix-dgram` unless given. */
   readonly sender?: DatagramSender;
@@ -74,11 +74,14 @@ async function unixSender(onError: (error: Error) => void): Promise<DatagramSend
   const { default: unixDgram } = await import('unix-dgram');
   const socket = unixDgram.createSocket('unix_dgram');
   socket.on('error', onError);
+  let failing: string | null = null;
   return {
     send(path, text) {
       const octets = Buffer.from(text);
       socket.send(octets, 0, octets.length, path, (error) => {
-        if (error !== undefined) onError(error);
+        const reason = error?.message ?? null;
+        if (reason !== null && reason !== failing) onError(new Error(`${path.replace('\0', '@')}: ${reason}`));
+        failing = reason;
       });
     },
     close: () => socket.close(),

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { noServiceManager, serviceManagerOf } from '../../src/runtime/service-manager.ts';
 
@@ -50,5 +52,18 @@ describe('what systemd is told', () => {
   ])('watchdog of %j', async (env, expected) => {
     const { manager } = bench({ NOTIFY_SOCKET: '/run/systemd/notify', ...env });
     expect((await manager).watchdogMs).toBe(expected);
+  });
+
+  test('that it cannot be told is said once', async ({ onTestFinished }) => {
+    const said: string[] = [];
+    const systemd = await serviceManagerOf({
+      env: { NOTIFY_SOCKET: join(tmpdir(), 'dlms-no-such-socket') },
+      pid: 42,
+      onError: ({ message }) => said.push(message),
+    });
+    onTestFinished(() => systemd.close());
+    for (let turn = 0; turn < 3; turn += 1) systemd.status('still here');
+    expect(said).toHaveLength(1);
+    expect(said[0]).toContain('dlms-no-such-socket');
   });
 });

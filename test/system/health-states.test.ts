@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Booted } from '../support/booted.ts';
 import { canBoot, checkOf, type Health, ServiceBench, STATE, UNIT } from '../support/service-bench.ts';
 
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
 const HOLD = `require('fs').openSync(process.argv[2], process.argv[3]); setInterval(() => {}, 1e6);`;
 const PORT = '/dev/ttyMETER';
 
@@ -37,7 +39,9 @@ describe.skipIf(!canBoot)('check-system-health', () => {
     expect(plain).not.toMatch(/[^\n\x20-\x7e]/);
     expect(await text('check-system-health --quiet')).toMatch(/^Verdict: healthy( \(not known: [^)]*\))?\n$/);
     expect(await text('script -qec check-system-health /dev/null')).toContain('\u001b[32m✓\u001b[39m');
-    expect((await machine.run('check-system-health --no-such-flag')).status).toBe(3);
+    for (const flags of ['--no-such-flag', '--since nonsense']) {
+      expect(await machine.run(`check-system-health ${flags}`)).toMatchObject({ status: 3, stdout: '' });
+    }
   });
 
   test('who may see less is told what was not seen', async () => {
@@ -103,6 +107,16 @@ describe.skipIf(!canBoot)('check-system-health', () => {
     const journal = await text('journalctl -q -u dlms-health-check -p warning -o cat');
     expect(journal).toContain('sqlite-tool.service');
     expect(journal).toContain('terminal.service');
+
+    // A process may call itself what it likes.
+    const evil = String.raw`printf '\033[2Jx\001' >/proc/self/comm; exec 9<${STATE}/dlms.db; sleep 60; :`;
+    await machine.done(`systemd-run --unit evil bash -c ${quoted(evil)}`);
+    await bench.until(async () => {
+      const told = await text('check-system-health');
+      expect(told).toMatch(/ \[2Jx {2}\(pid \d+, evil\.service\)/);
+      expect(told).not.toMatch(/[^\n\x20-\x7e]/);
+    });
+    await machine.run('systemctl stop evil');
 
     // socat ends by itself when the last one closes the port.
     await machine.run('systemctl stop sqlite-tool terminal wire');

@@ -22,6 +22,7 @@ import { age } from '../figures.ts';
 import type { MeterFlags } from '../meter-flags.ts';
 import { workOn } from '../meter-work.ts';
 import { namedMeter } from '../one-meter.ts';
+import { printable } from '../printable.ts';
 import { withDatabase } from '../with-database.ts';
 
 export function registerDiagnose(program: Command): void {
@@ -128,7 +129,7 @@ function stepPrinter({ json }: Context): (step: Step) => void {
   const mark = { ok: colour.green('ok     '), failed: colour.red('FAILED '), skipped: colour.dim('skipped') } as const;
   return ({ name, status, detail, ms }) => {
     if (json) return;
-    process.stdout.write(`${mark[status]} ${name.padEnd(12)} ${ms === null ? '' : `${ms} ms  `}${detail}\n`);
+    process.stdout.write(printable(`${mark[status]} ${name.padEnd(12)} ${ms === null ? '' : `${ms} ms  `}${detail}\n`));
   };
 }
 

@@ -22,6 +22,7 @@ import { loadAlerts, type StoredAlert } from '../../store/local/alerts.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus } from '../../store/local/status.ts';
 import { type Context, HEALTH_USAGE, verb } from '../context.ts';
+import { printable } from '../printable.ts';
 import { rivalsBeside } from '../rivals.ts';
 
 const EXIT_STATUS = { healthy: 0, degraded: 1, unhealthy: 2 } as const;
@@ -147,7 +148,7 @@ function text({ status, checks, performance, errors }: HealthReport, quiet: bool
   const unseen = checks.filter((one) => one.status === 'unknown').map(({ name }) => name);
   const within = unseen.length === 0 ? '' : ` (not known: ${unseen.join(', ')})`;
   const verdict = `${priority(status)}Verdict: ${paint[status](status)}${within}`;
-  return [...lines, ...(quiet ? [] : ['', figures]), verdict].join('\n');
+  return printable([...lines, ...(quiet ? [] : ['', figures]), verdict].join('\n'));
 }
 
 function goesToTerminal(): boolean {

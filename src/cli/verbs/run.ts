@@ -56,7 +56,10 @@ async function run(context: Context, command: Command): Promise<number> {
   const lasting = seconds === undefined ? Number.POSITIVE_INFINITY : parseSeconds('--for', seconds);
   const { log, levels } = context;
   const levelsFile = flags.logLevels ?? process.env.DLMS_LOG_LEVELS ?? null;
-  applyLevels({ log, levels, levelsFile });
+  // To a program that does not know it, SIGHUP is the end; a start may take its time, while a database is repaired.
+  const early = (): void => applyLevels({ log, levels, levelsFile });
+  process.on('SIGHUP', early);
+  early();
   const overrides = overridesFrom(flags);
   const endpoint = await metricsAt(flags.metrics ?? process.env.DLMS_METRICS ?? '', log);
   const manager = await serviceManagerOf({
@@ -73,6 +76,7 @@ async function run(context: Context, command: Command): Promise<number> {
     throw error;
   });
   endpoint?.serve(daemon);
+  process.off('SIGHUP', early);
   const service = startService({ daemon, manager, clock: systemClock, log, levels, levelsFile });
   const broken = new AbortController();
   void daemon.failed.then((error) => broken.abort(error));
