@@ -1,4 +1,4 @@
-/** Figures as people read them. Without the tables, whose library a daemon need not load. */
+/** Figures as people read them. */
 
 /** `3 s ago`, `5 min ago`, `-` for never. */
 export function age(at: number | null, now: number): string {
