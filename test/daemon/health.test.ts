@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
-import { assessHealth, type HealthFacts, type HealthStatus, unreadableHealth } from '../../src/daemon/status/health.ts';
+import { assessHealth, unreadableHealth } from '../../src/daemon/status/health.ts';
+import type { HealthFacts, HealthStatus } from '../../src/daemon/status/health-checks.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
 const MINUTE = 60_000;

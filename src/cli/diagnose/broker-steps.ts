@@ -6,7 +6,7 @@ import { lookup } from 'node:dns/promises';
 import { connect as connectTcp } from 'node:net';
 import { BridgeError, errorOfReport, fail } from '../../core/errors.ts';
 import type { ConnectionStatus } from '../../daemon/publisher-set.ts';
-import { connectedToo } from '../../daemon/status/health.ts';
+import { connectedToo } from '../../daemon/status/health-checks.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
 import type { Connection, Target } from '../../store/fleet/types.ts';
 import { isShortClose, judge } from '../../thingsboard/conduct/classifier.ts';

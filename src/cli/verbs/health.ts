@@ -5,13 +5,8 @@ import type { Command } from 'commander';
 import pc from 'picocolors';
 import { asBridgeError, fail } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
-import {
-  assessHealth,
-  type HealthCheck,
-  type HealthFacts,
-  type HealthReport,
-  unreadableHealth,
-} from '../../daemon/status/health.ts';
+import { assessHealth, type HealthReport, unreadableHealth } from '../../daemon/status/health.ts';
+import type { HealthCheck, HealthFacts } from '../../daemon/status/health-checks.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { listBackups } from '../../store/backup/backup.ts';
 import { backupDirectoryOf } from '../../store/backup/names.ts';
