@@ -9,7 +9,7 @@ import { sleep, systemClock } from '../runtime/clock.ts';
 import { goesToJournal } from '../runtime/journal.ts';
 import { type LogLevel, LogLevels, logLevelOf } from '../runtime/log-levels.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
-import { printable } from './printable.ts';
+import { printable } from './views/printable.ts';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 /** Usage errors of `health`, where 2 means unhealthy. */

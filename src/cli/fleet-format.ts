@@ -1,7 +1,7 @@
 /** In which form a fleet file is. */
 import { extname } from 'node:path';
 import { fail } from '../core/errors.ts';
-import { parseChoice } from './values.ts';
+import { parseChoice } from './flags/values.ts';
 
 const FORMATS = ['yaml', 'json', 'csv'] as const;
 export type FleetFormat = (typeof FORMATS)[number];

@@ -5,7 +5,7 @@ import { type Clock, sleep } from '../runtime/clock.ts';
 import { type LogLevels, readLevels } from '../runtime/log-levels.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { ServiceManager } from '../runtime/service-manager.ts';
-import { percent } from './figures.ts';
+import { percent } from './views/figures.ts';
 
 export interface ServiceOptions {
   readonly daemon: Daemon;

@@ -1,6 +1,6 @@
 /** The tree that `decode` prints for people. */
 import { expect, test } from 'vitest';
-import { decodedText } from '../../src/cli/decode-text.ts';
+import { decodedText } from '../../src/cli/views/decode-text.ts';
 import { fromHex } from '../../src/core/bytes.ts';
 import { type DecodeInput, decodeBytes } from '../../src/dlms/decode/bytes.ts';
 import { bytesOf, loadVectors } from '../support/vectors.ts';

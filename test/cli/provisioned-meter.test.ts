@@ -1,6 +1,6 @@
 /** `meter add --provision-key`: the meter's token comes from ThingsBoard, and half a meter is never left. */
 import { describe, expect, test } from 'vitest';
-import { addProvisionedMeter } from '../../src/cli/provisioned-meter.ts';
+import { addProvisionedMeter } from '../../src/cli/provisioning/provisioned-meter.ts';
 import { asBridgeError } from '../../src/core/errors.ts';
 import { startThingsBoardDouble } from '../../src/simulator/thingsboard/double.ts';
 import { addMeter } from '../../src/store/fleet/meters.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { table } from '../../src/cli/table.ts';
+import { table } from '../../src/cli/views/table.ts';
 
 test('columns are as wide as what stands in them, whatever its letters and colours', () => {
   const rows = [

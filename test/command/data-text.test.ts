@@ -1,7 +1,7 @@
 /** COSEM data and methods as they are written on the command line. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseMethod } from '../../src/cli/method-text.ts';
+import { parseMethod } from '../../src/cli/flags/method-text.ts';
 import { dataLike, dataOfText, parseTypedData } from '../../src/command/data-text.ts';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import { type Data, dataBytes } from '../../src/dlms/axdr/data.ts';

@@ -16,8 +16,8 @@ import { brokerAddress, secureSocket, tlsOptions } from '../../thingsboard/sessi
 import { type MqttSession, newClientId, openSession } from '../../thingsboard/session/connection.ts';
 import type { SessionEnd } from '../../thingsboard/session/session-end.ts';
 import { DEVICE_ATTRIBUTES } from '../../thingsboard/session/topics.ts';
-import { age } from '../figures.ts';
 import { rivalsBeside } from '../rivals.ts';
+import { age } from '../views/figures.ts';
 import { BROKER_STEPS, type StepName, type Walk } from './steps.ts';
 
 const CONNECT_MS = 5000;

@@ -11,8 +11,8 @@ import { systemClock } from '../../runtime/clock.ts';
 import { framingOf, signsOn, transportOf } from '../../transport/link-address.ts';
 import type { SignOnStyle } from '../../transport/transport.ts';
 import type { Context } from '../context.ts';
-import type { NamedMeter } from '../one-meter.ts';
-import { securityPorts } from '../security-ports.ts';
+import type { NamedMeter } from '../meter/one-meter.ts';
+import { securityPorts } from '../meter/security-ports.ts';
 import type { StepName, Walk } from './steps.ts';
 
 const HLS: ReadonlySet<string> = new Set(['high', 'md5', 'sha1', 'gmac', 'sha256', 'ecdsa']);

@@ -10,7 +10,7 @@ import { initDatabase, openDatabase } from '../../store/database.ts';
 import { addMeter } from '../../store/fleet/meters.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
 import { loadStatus } from '../../store/local/status.ts';
-import { DEMO_POINTS } from '../demo-verdict.ts';
+import { DEMO_POINTS } from '../demo/demo-verdict.ts';
 import { loadMeterName, type PeersStarted } from './peers.ts';
 import { type ProcessFigures, processFigures } from './process-figures.ts';
 

@@ -5,7 +5,7 @@
 import { systemClock } from '../../runtime/clock.ts';
 import { startVirtualMeters, type VirtualMeters } from '../../simulator/meter/fleet.ts';
 import { startThingsBoardDouble, type ThingsBoardDouble } from '../../simulator/thingsboard/double.ts';
-import { compareFleet } from '../demo-verdict.ts';
+import { compareFleet } from '../demo/demo-verdict.ts';
 import { loadMeterName, type PeersAnswer, type PeersRequest, type StartRequest } from './peers.ts';
 
 interface Standing {

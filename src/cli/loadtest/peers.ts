@@ -1,7 +1,7 @@
 /** The virtual meters and the ThingsBoard double of a load test, as the process that forked them speaks to them. */
 import { fork } from 'node:child_process';
 import { BridgeError } from '../../core/errors.ts';
-import type { FleetComparison } from '../demo-verdict.ts';
+import type { FleetComparison } from '../demo/demo-verdict.ts';
 
 export interface StartRequest {
   readonly kind: 'start';

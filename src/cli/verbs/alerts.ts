@@ -7,8 +7,8 @@ import type { JsonValue } from '../../core/json.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { acknowledgeAlerts, loadAlerts, type StoredAlert } from '../../store/local/alerts.ts';
 import { type Context, verb } from '../context.ts';
-import { age } from '../figures.ts';
-import { table } from '../table.ts';
+import { age } from '../views/figures.ts';
+import { table } from '../views/table.ts';
 import { withDatabase, withReadOnlyDatabase } from '../with-database.ts';
 
 export function registerAlerts(program: Command): void {

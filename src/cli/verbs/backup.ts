@@ -6,9 +6,9 @@ import { existingFile } from '../../store/database.ts';
 import { keyFileOf } from '../../store/key-file.ts';
 import { BACKUPS_KEPT, backupDirectory, makeBackup } from '../backups.ts';
 import { type Context, verb } from '../context.ts';
-import { age } from '../figures.ts';
-import { table } from '../table.ts';
-import { parseWhole } from '../values.ts';
+import { parseWhole } from '../flags/values.ts';
+import { age } from '../views/figures.ts';
+import { table } from '../views/table.ts';
 
 interface BackupFlags {
   readonly to?: string;

@@ -6,9 +6,9 @@ import { fail } from '../../core/errors.ts';
 import { writeJson } from '../../core/json.ts';
 import type { Data } from '../../dlms/axdr/data.ts';
 import { type Context, verb } from '../context.ts';
-import { workOn } from '../meter-work.ts';
-import { parseMethod } from '../method-text.ts';
-import { addWorkFlags } from '../work-flags.ts';
+import { parseMethod } from '../flags/method-text.ts';
+import { addWorkFlags } from '../flags/work-flags.ts';
+import { workOn } from '../meter/meter-work.ts';
 
 /** What the Blue Book has methods take that need nothing: `data ::= integer (0)`. */
 const NOTHING_NEEDED: Data = { type: 'integer', value: 0 };

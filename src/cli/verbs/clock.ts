@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import type { ClockDocument } from '../../command/clock.ts';
 import { type Context, verb } from '../context.ts';
-import { workOn } from '../meter-work.ts';
-import { addWorkFlags } from '../work-flags.ts';
+import { addWorkFlags } from '../flags/work-flags.ts';
+import { workOn } from '../meter/meter-work.ts';
 
 export function registerClock(program: Command): void {
   addWorkFlags(program.command('clock <meter>').description("the meter's clock, and how far it is off"))

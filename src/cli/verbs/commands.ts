@@ -15,9 +15,9 @@ import {
   type StoredCommand,
 } from '../../store/local/commands.ts';
 import { type Context, EXIT, verb } from '../context.ts';
-import { age } from '../figures.ts';
-import { table } from '../table.ts';
-import { parseWhole } from '../values.ts';
+import { parseWhole } from '../flags/values.ts';
+import { age } from '../views/figures.ts';
+import { table } from '../views/table.ts';
 
 const LISTED = 50;
 

@@ -8,9 +8,9 @@ import { type BatchVector, decodeBatch } from '../../dlms/decode/batch.ts';
 import { DECODE_INPUTS, decodeBytes } from '../../dlms/decode/bytes.ts';
 import type { DecodeKeys } from '../../dlms/decode/security.ts';
 import { type Context, verb } from '../context.ts';
-import { decodedText } from '../decode-text.ts';
-import { addKeyFlags, type KeyFlags, keysFromFlags } from '../key-flags.ts';
-import { parseChoice } from '../values.ts';
+import { addKeyFlags, type KeyFlags, keysFromFlags } from '../flags/key-flags.ts';
+import { parseChoice } from '../flags/values.ts';
+import { decodedText } from '../views/decode-text.ts';
 
 interface DecodeFlags extends KeyFlags {
   readonly input: string;

@@ -15,12 +15,12 @@ import { addMeter } from '../../store/fleet/meters.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
 import { loadAlerts } from '../../store/local/alerts.ts';
 import { type Context, EXIT, untilOver, verb } from '../context.ts';
-import { DEMO_POINTS, type DemoVerdict, judge } from '../demo-verdict.ts';
-import { demoView } from '../demo-view.ts';
-import { percent } from '../figures.ts';
-import { type IncidentReport, startIncident } from '../incident.ts';
-import { liveView } from '../live-view.ts';
-import { parseSeconds, parseWhole } from '../values.ts';
+import { DEMO_POINTS, type DemoVerdict, judge } from '../demo/demo-verdict.ts';
+import { demoView } from '../demo/demo-view.ts';
+import { type IncidentReport, startIncident } from '../demo/incident.ts';
+import { parseSeconds, parseWhole } from '../flags/values.ts';
+import { percent } from '../views/figures.ts';
+import { liveView } from '../views/live-view.ts';
 import { withReadOnlyDatabase } from '../with-database.ts';
 
 interface DemoFlags {

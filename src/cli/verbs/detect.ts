@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { parseLink } from '../../transport/link-address.ts';
 import { type Context, EXIT, verb } from '../context.ts';
-import { detectionText, detectMeter } from '../detection.ts';
-import { parseWhole } from '../values.ts';
+import { detectionText, detectMeter } from '../first-run/detection.ts';
+import { parseWhole } from '../flags/values.ts';
 
 export function registerDetect(program: Command): void {
   program

@@ -18,11 +18,11 @@ import { type Context, EXIT, verb } from '../context.ts';
 import { walkBroker } from '../diagnose/broker-steps.ts';
 import { walkMeter, walkThroughDaemon } from '../diagnose/meter-steps.ts';
 import { type Step, Walk } from '../diagnose/steps.ts';
-import { age } from '../figures.ts';
-import type { MeterFlags } from '../meter-flags.ts';
-import { workOn } from '../meter-work.ts';
-import { namedMeter } from '../one-meter.ts';
-import { printable } from '../printable.ts';
+import type { MeterFlags } from '../flags/meter-flags.ts';
+import { workOn } from '../meter/meter-work.ts';
+import { namedMeter } from '../meter/one-meter.ts';
+import { age } from '../views/figures.ts';
+import { printable } from '../views/printable.ts';
 import { withDatabase } from '../with-database.ts';
 
 export function registerDiagnose(program: Command): void {

@@ -17,8 +17,8 @@ import { loadAlerts, type StoredAlert } from '../../store/local/alerts.ts';
 import { createOutboxReader } from '../../store/local/outbox-reader.ts';
 import { loadStatus } from '../../store/local/status.ts';
 import { type Context, HEALTH_USAGE, verb } from '../context.ts';
-import { printable } from '../printable.ts';
 import { rivalsBeside } from '../rivals.ts';
+import { printable } from '../views/printable.ts';
 
 const EXIT_STATUS = { healthy: 0, degraded: 1, unhealthy: 2 } as const;
 

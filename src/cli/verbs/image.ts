@@ -8,9 +8,9 @@ import { type ImageOutcome, type ImageProgress, transferImage } from '../../mete
 import { parsePoint } from '../../reading/point-text.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Context, verb } from '../context.ts';
-import { addMeterFlags } from '../meter-flags.ts';
-import { namedMeter, withMeter } from '../one-meter.ts';
-import { parseSecret } from '../values.ts';
+import { addMeterFlags } from '../flags/meter-flags.ts';
+import { parseSecret } from '../flags/values.ts';
+import { namedMeter, withMeter } from '../meter/one-meter.ts';
 
 interface ImageFlags {
   readonly identifier?: string;

@@ -11,11 +11,11 @@ import type { Database } from '../../store/database.ts';
 import { applyFleet, type FleetChange, type FleetOutcome } from '../../store/fleet/apply.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
 import { type Context, verb } from '../context.ts';
+import { type ProvisionFlags, wantsProvisioning } from '../flags/provision-flags.ts';
+import { requireSecrets, secretsFromFlags } from '../flags/secret-flags.ts';
+import { parseSecretText } from '../flags/values.ts';
 import { fileFormat } from '../fleet-format.ts';
-import { type ProvisionFlags, wantsProvisioning } from '../provision-flags.ts';
-import { applyProvisionedFleet } from '../provisioned-fleet.ts';
-import { requireSecrets, secretsFromFlags } from '../secret-flags.ts';
-import { parseSecretText } from '../values.ts';
+import { applyProvisionedFleet } from '../provisioning/provisioned-fleet.ts';
 import { withDatabase } from '../with-database.ts';
 
 interface ImportFlags extends ProvisionFlags {

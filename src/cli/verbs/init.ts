@@ -10,11 +10,11 @@ import { DEFAULT_TARGET_SETTINGS } from '../../store/fleet/target-settings.ts';
 import { addTarget } from '../../store/fleet/targets.ts';
 import type { Fleet, NewTarget, Target } from '../../store/fleet/types.ts';
 import { type Context, EXIT, SYSTEM_DATABASE, verb } from '../context.ts';
-import { type FirstRunFlags, firstRun } from '../first-run.ts';
-import { wantsProvisioning } from '../provision-flags.ts';
-import { targetFromFlagsOrServer } from '../provisioned-target.ts';
-import { addTargetFlags, namesCredentials, type TargetFlags, targetChangeFromFlags } from '../target-flags.ts';
-import { hasCredentials, wizard } from '../wizard.ts';
+import { type FirstRunFlags, firstRun } from '../first-run/first-run.ts';
+import { hasCredentials, wizard } from '../first-run/wizard.ts';
+import { wantsProvisioning } from '../flags/provision-flags.ts';
+import { addTargetFlags, namesCredentials, type TargetFlags, targetChangeFromFlags } from '../flags/target-flags.ts';
+import { targetFromFlagsOrServer } from '../provisioning/provisioned-target.ts';
 
 interface InitFlags extends TargetFlags, FirstRunFlags {
   readonly name: string;

@@ -13,9 +13,9 @@ import type { MeterSettings } from '../../dlms/settings.ts';
 import { changeFailed, heldKey, type KeyChange, secretsAfter, sendKey } from '../../meter/key-change.ts';
 import { parsePoint } from '../../reading/point-text.ts';
 import { type Context, verb } from '../context.ts';
-import { addMeterFlags } from '../meter-flags.ts';
-import { type NamedMeter, namedMeter, withMeter } from '../one-meter.ts';
-import { parseChoice, parseKey } from '../values.ts';
+import { addMeterFlags } from '../flags/meter-flags.ts';
+import { parseChoice, parseKey } from '../flags/values.ts';
+import { type NamedMeter, namedMeter, withMeter } from '../meter/one-meter.ts';
 import { addKeyRotate } from './key-rotate.ts';
 
 interface ChangeFlags {

@@ -14,8 +14,8 @@ import {
 } from '../../transport/line-settings.ts';
 import { parseLink } from '../../transport/link-address.ts';
 import { type Context, verb } from '../context.ts';
-import { table } from '../table.ts';
-import { parseDeclared } from '../values.ts';
+import { parseDeclared } from '../flags/values.ts';
+import { table } from '../views/table.ts';
 import { withDatabase } from '../with-database.ts';
 
 /** The flag of each setting. */

@@ -10,11 +10,11 @@ import { type LinkAddress, parseLink, signsOn, transportOf } from '../../transpo
 import { listenTcp } from '../../transport/tcp-listener.ts';
 import { listenUdp } from '../../transport/udp-listener.ts';
 import { type Context, EXIT, printError, untilOver, verb } from '../context.ts';
-import { apduLines } from '../decode-text.ts';
-import { addKeyFlags, type KeyFlags, keysFromFlags } from '../key-flags.ts';
-import { type Heard, PUSH_FRAMINGS, type PushFramingName, PushInlet } from '../push-inlet.ts';
-import { securityPorts } from '../security-ports.ts';
-import { parseChoice, parseSeconds } from '../values.ts';
+import { addKeyFlags, type KeyFlags, keysFromFlags } from '../flags/key-flags.ts';
+import { parseChoice, parseSeconds } from '../flags/values.ts';
+import { type Heard, PUSH_FRAMINGS, type PushFramingName, PushInlet } from '../meter/push-inlet.ts';
+import { securityPorts } from '../meter/security-ports.ts';
+import { apduLines } from '../views/decode-text.ts';
 
 interface ListenFlags extends KeyFlags {
   readonly framing?: string;

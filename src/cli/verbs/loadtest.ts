@@ -7,10 +7,10 @@ import type { Command } from 'commander';
 import { fail } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import { type Context, EXIT, verb } from '../context.ts';
+import { parseSeconds, parseWhole } from '../flags/values.ts';
 import { type MeasuredRun, measuredRun } from '../loadtest/measured-daemon.ts';
 import { forkPeers, type PeersJudged } from '../loadtest/peers.ts';
 import { openFilesLimit } from '../loadtest/process-figures.ts';
-import { parseSeconds, parseWhole } from '../values.ts';
 
 interface LoadtestFlags {
   readonly meters: string;

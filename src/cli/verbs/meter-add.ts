@@ -9,10 +9,9 @@ import { addMeter, changeMeter } from '../../store/fleet/meters.ts';
 import { wholeMeter } from '../../store/fleet/whole.ts';
 import { type LinkAddress, listens, parseLink } from '../../transport/link-address.ts';
 import { type Context, verb } from '../context.ts';
-import { addMeterFlags, meterOver } from '../meter-flags.ts';
-import { addProvisionFlags, type ProvisionFlags, wantsProvisioning } from '../provision-flags.ts';
-import { addProvisionedMeter } from '../provisioned-meter.ts';
-import { addPushFlags, type PushFlags, withPushFlags } from '../push-flags.ts';
+import { addMeterFlags, meterOver } from '../flags/meter-flags.ts';
+import { addProvisionFlags, type ProvisionFlags, wantsProvisioning } from '../flags/provision-flags.ts';
+import { addPushFlags, type PushFlags, withPushFlags } from '../flags/push-flags.ts';
 import {
   addReadingFlags,
   collect,
@@ -20,8 +19,9 @@ import {
   planOver,
   type ReadingFlags,
   type ReadingPlan,
-} from '../reading-flags.ts';
-import { parseSecretText } from '../values.ts';
+} from '../flags/reading-flags.ts';
+import { parseSecretText } from '../flags/values.ts';
+import { addProvisionedMeter } from '../provisioning/provisioned-meter.ts';
 import { withDatabase } from '../with-database.ts';
 
 interface AddFlags extends ReadingFlags, PushFlags, ProvisionFlags {

@@ -10,9 +10,9 @@ import { type LogicalDevice, templateText } from '../../provision/template-make.
 import { DEFAULT_POINT_OPTIONS } from '../../reading/point-options.ts';
 import { keyedPointText } from '../../reading/point-text.ts';
 import { type Context, verb } from '../context.ts';
-import { addMeterFlags } from '../meter-flags.ts';
-import { namedMeter, withMeter } from '../one-meter.ts';
-import { table } from '../table.ts';
+import { addMeterFlags } from '../flags/meter-flags.ts';
+import { namedMeter, withMeter } from '../meter/one-meter.ts';
+import { table } from '../views/table.ts';
 
 export function registerMeterTemplate(meter: Command): void {
   const template = meter.command('template').description('what is read of a kind of meter');

@@ -9,10 +9,10 @@ import { systemClock } from '../../runtime/clock.ts';
 import { loadFleet } from '../../store/fleet/load.ts';
 import { wholeMeter } from '../../store/fleet/whole.ts';
 import { type Context, EXIT, verb } from '../context.ts';
-import { workOn } from '../meter-work.ts';
-import { table } from '../table.ts';
+import { addWorkFlags } from '../flags/work-flags.ts';
+import { workOn } from '../meter/meter-work.ts';
+import { table } from '../views/table.ts';
 import { withDatabase } from '../with-database.ts';
-import { addWorkFlags } from '../work-flags.ts';
 
 export function registerMeterTest(meter: Command): void {
   addWorkFlags(meter.command('test <name>').description('connect, and read once what the daemon would read')).action(

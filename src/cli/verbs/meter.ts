@@ -7,7 +7,7 @@ import { loadFleet } from '../../store/fleet/load.ts';
 import { removeMeter, resumeMeter, setMeterEnabled, suspendMeter } from '../../store/fleet/meters.ts';
 import { type WholeMeter, wholeMeter, wholeMeters } from '../../store/fleet/whole.ts';
 import { type Context, verb } from '../context.ts';
-import { table } from '../table.ts';
+import { table } from '../views/table.ts';
 import { withDatabase } from '../with-database.ts';
 import { registerMeterAdd } from './meter-add.ts';
 import { registerMeterIdentity } from './meter-identity.ts';

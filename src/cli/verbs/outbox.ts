@@ -5,10 +5,10 @@ import { systemClock } from '../../runtime/clock.ts';
 import { dropFromOutbox, type ListedRow, listOutbox, replayOutbox } from '../../store/local/outbox-keeping.ts';
 import { confirmed } from '../confirmation.ts';
 import { type Context, verb } from '../context.ts';
-import { age } from '../figures.ts';
-import { outboxReport, outboxText } from '../outbox-report.ts';
-import { table } from '../table.ts';
-import { parseWhole } from '../values.ts';
+import { parseWhole } from '../flags/values.ts';
+import { age } from '../views/figures.ts';
+import { outboxReport, outboxText } from '../views/outbox-report.ts';
+import { table } from '../views/table.ts';
 import { withDatabase, withReadOnlyDatabase } from '../with-database.ts';
 
 const LISTED = 50;

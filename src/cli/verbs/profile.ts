@@ -9,10 +9,10 @@ import type { ProfileSelection } from '../../meter/profile-access.ts';
 import { parsePoint } from '../../reading/point-text.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Context, verb } from '../context.ts';
-import { workOn } from '../meter-work.ts';
-import { table } from '../table.ts';
-import { parseTime, parseWhole } from '../values.ts';
-import { addWorkFlags } from '../work-flags.ts';
+import { parseTime, parseWhole } from '../flags/values.ts';
+import { addWorkFlags } from '../flags/work-flags.ts';
+import { workOn } from '../meter/meter-work.ts';
+import { table } from '../views/table.ts';
 
 interface ProfileFlags {
   readonly from?: string;

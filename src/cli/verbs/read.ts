@@ -6,9 +6,9 @@ import { type JsonValue, writeJson } from '../../core/json.ts';
 import { parsePoint } from '../../reading/point-text.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Context, EXIT, verb } from '../context.ts';
-import { workOn } from '../meter-work.ts';
-import { table } from '../table.ts';
-import { addWorkFlags } from '../work-flags.ts';
+import { addWorkFlags } from '../flags/work-flags.ts';
+import { workOn } from '../meter/meter-work.ts';
+import { table } from '../views/table.ts';
 
 export function registerRead(program: Command): void {
   addWorkFlags(program.command('read <meter> <points...>').description('read points of a meter once')).action(

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import type { RelayDocument } from '../../command/relay.ts';
 import { fail } from '../../core/errors.ts';
 import { type Context, verb } from '../context.ts';
-import { workOn } from '../meter-work.ts';
-import { addWorkFlags } from '../work-flags.ts';
+import { addWorkFlags } from '../flags/work-flags.ts';
+import { workOn } from '../meter/meter-work.ts';
 
 interface RelayFlags {
   readonly connect?: boolean;

@@ -12,7 +12,7 @@ import { readKeyFile } from '../../store/key-file.ts';
 import { settleKeyFiles } from '../../store/key-rotation.ts';
 import { confirmed } from '../confirmation.ts';
 import { type Context, verb } from '../context.ts';
-import { age } from '../figures.ts';
+import { age } from '../views/figures.ts';
 
 interface RestoreFlags {
   readonly latest?: boolean;

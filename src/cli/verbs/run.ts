@@ -10,8 +10,8 @@ import { noServiceManager, serviceManagerOf } from '../../runtime/service-manage
 import { programVersion } from '../../runtime/version.ts';
 import { BRIDGE_SETTINGS, type BridgeSettings } from '../../store/fleet/bridge-settings.ts';
 import { type Context, EXIT, untilOver, verb } from '../context.ts';
+import { parseDeclared, parseListenAddress, parseSeconds } from '../flags/values.ts';
 import { applyLevels, startService } from '../service.ts';
-import { parseDeclared, parseListenAddress, parseSeconds } from '../values.ts';
 
 export function registerRun(program: Command): void {
   const command = program

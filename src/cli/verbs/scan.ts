@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import type { ScanDocument } from '../../command/scan.ts';
 import { UNKNOWN_ACCESS } from '../../dlms/cosem/short-name-rights.ts';
 import { type Context, verb } from '../context.ts';
-import { workOn } from '../meter-work.ts';
-import { table } from '../table.ts';
-import { addWorkFlags } from '../work-flags.ts';
+import { addWorkFlags } from '../flags/work-flags.ts';
+import { workOn } from '../meter/meter-work.ts';
+import { table } from '../views/table.ts';
 
 export function registerScan(program: Command): void {
   addWorkFlags(program.command('scan <meter>').description('the objects that the association shows')).action(

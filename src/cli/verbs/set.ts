@@ -5,8 +5,8 @@ import type { SetDocument } from '../../command/set.ts';
 import { writeJson } from '../../core/json.ts';
 import { parsePoint } from '../../reading/point-text.ts';
 import { type Context, verb } from '../context.ts';
-import { workOn } from '../meter-work.ts';
-import { addWorkFlags } from '../work-flags.ts';
+import { addWorkFlags } from '../flags/work-flags.ts';
+import { workOn } from '../meter/meter-work.ts';
 
 export function registerSet(program: Command): void {
   addWorkFlags(

@@ -9,8 +9,8 @@ import {
   shownBridgeSettings,
 } from '../../store/fleet/bridge-settings.ts';
 import { type Context, verb } from '../context.ts';
-import { table } from '../table.ts';
-import { parseSecretText } from '../values.ts';
+import { parseSecretText } from '../flags/values.ts';
+import { table } from '../views/table.ts';
 import { withDatabase, withReadOnlyDatabase } from '../with-database.ts';
 
 export function registerSettings(program: Command): void {

@@ -19,9 +19,9 @@ import { PUSH_SHAPES } from '../../simulator/meter/push-shapes.ts';
 import { framingOf, parseLink, transportOf } from '../../transport/link-address.ts';
 import type { Transport } from '../../transport/transport.ts';
 import { type Context, untilStopped, verb } from '../context.ts';
+import { certificate, curveKey } from '../flags/secret-flags.ts';
+import { parseChoice, parseKey, parseSeconds, parseSecretText, parseSystemTitle, parseWhole } from '../flags/values.ts';
 import { openPtyPair } from '../pty-pair.ts';
-import { certificate, curveKey } from '../secret-flags.ts';
-import { parseChoice, parseKey, parseSeconds, parseSecretText, parseSystemTitle, parseWhole } from '../values.ts';
 
 interface MeterFlags {
   readonly count: string;

@@ -5,7 +5,7 @@ import type { DoubleToken } from '../../simulator/thingsboard/credentials.ts';
 import { startThingsBoardDouble } from '../../simulator/thingsboard/double.ts';
 import type { ProvisionKeys } from '../../simulator/thingsboard/provisioning.ts';
 import { type Context, untilStopped, verb } from '../context.ts';
-import { parseChoice, parseSecretText, parseWhole } from '../values.ts';
+import { parseChoice, parseSecretText, parseWhole } from '../flags/values.ts';
 import { registerSimulateMeters } from './simulate-meters.ts';
 
 interface ThingsBoardFlags {

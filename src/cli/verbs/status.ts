@@ -4,11 +4,11 @@ import { fail } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Context, verb } from '../context.ts';
-import { liveView } from '../live-view.ts';
-import { lookAtStatus, statusFrame, statusLine } from '../status-glance.ts';
-import { statusReport } from '../status-report.ts';
-import { statusText } from '../status-text.ts';
-import { parseSeconds } from '../values.ts';
+import { parseSeconds } from '../flags/values.ts';
+import { liveView } from '../views/live-view.ts';
+import { lookAtStatus, statusFrame, statusLine } from '../views/status-glance.ts';
+import { statusReport } from '../views/status-report.ts';
+import { statusText } from '../views/status-text.ts';
 import { withReadOnlyDatabase } from '../with-database.ts';
 
 interface StatusFlags {

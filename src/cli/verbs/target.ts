@@ -11,9 +11,9 @@ import { addTarget, removeTarget } from '../../store/fleet/targets.ts';
 import type { Fleet } from '../../store/fleet/types.ts';
 import { confirmed } from '../confirmation.ts';
 import { type Context, verb } from '../context.ts';
-import { targetFromFlagsOrServer } from '../provisioned-target.ts';
-import { table } from '../table.ts';
-import { addTargetChangeFlags, addTargetFlags, targetChangeFromFlags } from '../target-flags.ts';
+import { addTargetChangeFlags, addTargetFlags, targetChangeFromFlags } from '../flags/target-flags.ts';
+import { targetFromFlagsOrServer } from '../provisioning/provisioned-target.ts';
+import { table } from '../views/table.ts';
 import { withDatabase } from '../with-database.ts';
 
 export function registerTarget(program: Command): void {
