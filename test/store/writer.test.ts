@@ -134,7 +134,8 @@ describe('a request that fails for a reason of its own', () => {
     const core = openWriterCore(database.path, { busyTimeoutMs: DAEMON_BUSY_MS, ballastOctets: 4096 });
     const replies = core.apply([
       commit('first', [1]),
-      commit('half', [1, 77]),
+      commit('gone', [77]),
+      commit('half', [1, 0.5]),
       { ...commit('untyped', [1]), createdAt: 0.5 },
       { kind: 'status', entries: [{ subject: 'daemon', json: '{}' }], updatedAt: 1 },
       commit('last', [1]),
@@ -142,6 +143,7 @@ describe('a request that fails for a reason of its own', () => {
     expect(replies).toMatchObject([
       { ok: true, result: [1] },
       { ok: false, failure: { code: 'NOT_FOUND', layer: 'store' } },
+      { ok: false, failure: { code: 'DATABASE_ERROR' } },
       { ok: false, failure: { code: 'DATABASE_ERROR' } },
       { ok: true },
       { ok: true },
