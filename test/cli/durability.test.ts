@@ -65,7 +65,7 @@ async function everythingDelivered(bench: Bench, double: Double): Promise<Receiv
 
 function nothingLost({ virtual }: Scene, received: ReceivedDocument): void {
   for (const [index, { said }] of virtual.truth().entries()) {
-    const { lost, wrong } = compareWithTruth(said, valuesOf(received, `house${index}`), DEFAULT_KEYS, { lateMs: 1000 });
+    const { lost, wrong } = compareWithTruth(said, valuesOf(received, `house${index}`), DEFAULT_KEYS);
     expect({ lost, wrong }).toEqual({ lost: [], wrong: [] });
   }
 }

@@ -57,7 +57,7 @@ function qualityKey(key: string): string {
 
 /** Where readings of the bridge's own device are made, and how they are written there. */
 const OWN_READINGS = [
-  { file: 'src/daemon/alert-telemetry.ts', pattern: /\breading\('(\w+)'/g },
+  { file: 'src/daemon/alerts/alert-telemetry.ts', pattern: /\breading\('(\w+)'/g },
   { file: 'src/store/local/outbox-limits.ts', pattern: /^ {4}\['(\w+)', now, /gm },
 ];
 

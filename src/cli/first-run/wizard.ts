@@ -7,7 +7,7 @@ import { loadTemplate } from '../../provision/template.ts';
 import { canonicalTargetUrl, validName, validToken } from '../../store/fleet/validate.ts';
 import { parseLink } from '../../transport/link-address.ts';
 import type { Context } from '../context.ts';
-import { namesCredentials, type TargetFlags } from '../flags/target-flags.ts';
+import { hasCredentials, type TargetFlags } from '../flags/target-flags.ts';
 import { parseChoice, parseDeclared, parseSeconds, parseSecretText } from '../flags/values.ts';
 import { type Attempt, detectionText, detectMeter, placeFlags } from './detection.ts';
 import {
@@ -102,11 +102,6 @@ async function completed<Flags extends TargetFlags>(
     signal,
   );
   return { ...flags, url, mode, ...(token === null ? {} : { token }) };
-}
-
-/** Whether the flags say how to prove who we are, or how to come by a token. */
-export function hasCredentials(flags: TargetFlags): boolean {
-  return namesCredentials(flags) || flags.provisionKey !== undefined;
 }
 
 /** What was answered at last, offered when it did not work. */

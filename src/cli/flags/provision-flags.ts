@@ -4,7 +4,6 @@ import { fail } from '../../core/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Target } from '../../store/fleet/types.ts';
 import { validToken } from '../../store/fleet/validate.ts';
-import { provisionToken } from '../../thingsboard/provisioning.ts';
 import { parseSecretText } from './values.ts';
 
 export interface ProvisionFlags {
@@ -37,6 +36,8 @@ export async function provisionedToken(
   device: { readonly name: string; readonly gateway: boolean },
   signal: AbortSignal,
 ): Promise<string> {
+  // MQTT is loaded only where it is used: it is half of what the verbs with these flags load.
+  const { provisionToken } = await import('../../thingsboard/provisioning.ts');
   const token = await provisionToken(
     { target, clock: systemClock, signal },
     {

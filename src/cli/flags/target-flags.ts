@@ -96,6 +96,11 @@ export function namesCredentials(flags: TargetFlags): boolean {
   return [flags.token, flags.username, flags.clientId, flags.cert].some((flag) => flag !== undefined);
 }
 
+/** Whether the flags say how to prove who we are, or how to come by a token. */
+export function hasCredentials(flags: TargetFlags): boolean {
+  return namesCredentials(flags) || flags.provisionKey !== undefined;
+}
+
 /** The token, or the other credentials in its place; null when the flags say nothing of it. */
 function tokenFromFlags(flags: TargetFlags): string | null {
   const { token, username, password, clientId, cert, certKey } = flags;

@@ -11,9 +11,14 @@ import { addTarget } from '../../store/fleet/targets.ts';
 import type { Fleet, NewTarget, Target } from '../../store/fleet/types.ts';
 import { type Context, EXIT, SYSTEM_DATABASE, verb } from '../context.ts';
 import { type FirstRunFlags, firstRun } from '../first-run/first-run.ts';
-import { hasCredentials, wizard } from '../first-run/wizard.ts';
 import { wantsProvisioning } from '../flags/provision-flags.ts';
-import { addTargetFlags, namesCredentials, type TargetFlags, targetChangeFromFlags } from '../flags/target-flags.ts';
+import {
+  addTargetFlags,
+  hasCredentials,
+  namesCredentials,
+  type TargetFlags,
+  targetChangeFromFlags,
+} from '../flags/target-flags.ts';
 import { targetFromFlagsOrServer } from '../provisioning/provisioned-target.ts';
 
 interface InitFlags extends TargetFlags, FirstRunFlags {
@@ -66,6 +71,8 @@ async function init(context: Context, command: Command): Promise<number> {
   if (asks) {
     const known = (): Target | null => outline()?.targets.find(({ name }) => name === flags.name) ?? null;
     const meters = (): readonly string[] => outline()?.meters.map(({ name }) => name) ?? [];
+    // Who asks nothing need not load what talks to meters.
+    const { wizard } = await import('../first-run/wizard.ts');
     good = await wizard(context, flags, { known, store, meters });
   } else {
     await store(flags);
