@@ -95,5 +95,5 @@ describe.skipIf(!canBoot)('scripts/install.sh', () => {
       expect(await again('--purge')).toMatchObject({ status: 0 });
       expect((await machine.run(`ls -d ${STATE} /etc/dlms-multi-meter`)).stdout).toBe('');
     });
-  });
+  }, 360_000);
 });
