@@ -74,6 +74,17 @@ describe.concurrent('import --provision-key', { timeout: 120_000 }, () => {
     expect((await bench.json<Imported>(['import', fleetFile(bench, METERS), ...FLAGS], SECRET)).added).toEqual(METERS);
   });
 
+  test('with --replace a new meter takes over the line of one that goes', async ({ onTestFinished }) => {
+    const bench = newBench(onTestFinished);
+    const double = await provisioning(bench);
+    await init(bench, double.url, ['--mode', 'device']);
+    const other = ['meter', 'add', 'other', linkOf('house1'), '--points', '3:1.0.1.8.0.255=energy', '--token', 'OTHER'];
+    await bench.json(other);
+    const replaced = await bench.json(['import', fleetFile(bench, METERS), '--replace', ...FLAGS], SECRET);
+    expect(replaced).toMatchObject({ added: METERS, removed: ['other'], lines: METERS.map(linkOf) });
+    expect(await bench.json(['line', 'show', linkOf('house1')])).toMatchObject({ settings: { turnaroundMs: 7 } });
+  });
+
   test('in gateway mode meters have no tokens', async ({ onTestFinished }) => {
     const bench = newBench(onTestFinished);
     await init(bench, 'mqtt://127.0.0.1:1');

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { asBridgeError, BridgeError, fail } from '../../core/errors.ts';
 import { applyFleet, type FleetChange, type FleetOutcome, type WantedMeter } from '../../store/fleet/apply.ts';
 import { loadFleet, wantedTargets } from '../../store/fleet/load.ts';
+import { wholeMeters } from '../../store/fleet/whole.ts';
 import type { Context } from '../context.ts';
 import type { ProvisionFlags } from '../flags/provision-flags.ts';
 import { showProgress } from '../views/progress.ts';
@@ -38,7 +39,10 @@ export async function applyProvisionedFleet(
     const tried = applyFleet(database, { ...change, meters }, { ...options, dryRun: true });
     if (options.dryRun) return { outcome: tried, fresh: [] };
     const rest = change.meters.filter((meter) => !lacksToken(meter));
-    const links = new Set([...rest, ...fleet.lines].map(({ link }) => link));
+    // A line goes with its last meter: those of new meters only are there later.
+    const named = new Set(change.meters.map(({ name }) => name));
+    const others = options.replace ? [] : wholeMeters(fleet).filter(({ name }) => !named.has(name));
+    const links = new Set([...rest, ...others].map(({ link }) => link));
     const lines = change.lines.filter(({ link }) => links.has(link));
     applyFleet(database, { ...change, meters: rest, lines }, { ...options, dryRun: false });
     return { outcome: tried, fresh: change.meters.filter(lacksToken) };
